@@ -1,0 +1,96 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/guregu/dynamo/v2"
+)
+
+// Keep is how long ticks and failures can be looked up.
+const Keep = 14 * 24 * time.Hour
+
+// Tick is the record of one run of the autoscaler.
+type Tick struct {
+	Fleet string `dynamo:"Fleet,hash"`
+	// Item is when it ran and what ran it.
+	Item    string `dynamo:"Item,range"`
+	At      Instant
+	Visible int
+	// InFlight is how many messages are held or backing off.
+	InFlight int
+	Workers  int
+	Wanted   int
+	Started  int
+	Drained  int
+	Freed    int
+	Reason   string
+	// ExpiresAt is when DynamoDB may delete it.
+	ExpiresAt time.Time `dynamo:",unixtime"`
+}
+
+// RecordTick keeps what a tick did. A tick that runs twice records once.
+func (r *Registry) RecordTick(ctx context.Context, id string, now time.Time, t Tick) error {
+	t.Fleet = r.fleet + "#ticks"
+	t.At = At(now)
+	t.Item = string(t.At) + "#" + id
+	t.ExpiresAt = now.Add(Keep)
+	if err := r.table.Put(t).Run(ctx); err != nil {
+		return fmt.Errorf("record the tick: %w", err)
+	}
+	return nil
+}
+
+// Ticks returns the newest ticks, newest first.
+func (r *Registry) Ticks(ctx context.Context, limit int) ([]Tick, error) {
+	var ticks []Tick
+	err := r.table.Get("Fleet", r.fleet+"#ticks").Order(dynamo.Descending).Limit(limit).All(ctx, &ticks)
+	if err != nil && !errors.Is(err, dynamo.ErrNotFound) {
+		return nil, fmt.Errorf("read the ticks: %w", err)
+	}
+	return ticks, nil
+}
+
+// Failure is the record of one failed attempt at a message.
+type Failure struct {
+	Fleet string `dynamo:"Fleet,hash"`
+	// Item is when it failed and which message.
+	Item      string `dynamo:"Item,range"`
+	At        Instant
+	MessageID string
+	// Receives is how often the message had been received.
+	Receives int
+	Worker   string
+	// Stage that failed: "transform" or "process".
+	Stage  string
+	Reason string
+	// ExpiresAt is when DynamoDB may delete it.
+	ExpiresAt time.Time `dynamo:",unixtime"`
+}
+
+// failureShards spread a failure storm over partitions.
+const failureShards = 8
+
+// RecordFailures keeps why messages failed, for 14 days.
+func (r *Registry) RecordFailures(ctx context.Context, now time.Time, failures []Failure) error {
+	if len(failures) == 0 {
+		return nil
+	}
+	items := make([]any, len(failures))
+	for i, f := range failures {
+		h := fnv.New32a()
+		h.Write([]byte(f.MessageID))
+		f.Fleet = fmt.Sprintf("%s#failures#%d", r.fleet, h.Sum32()%failureShards)
+		f.At = At(now)
+		f.Item = string(f.At) + "#" + f.MessageID
+		f.ExpiresAt = now.Add(Keep)
+		items[i] = f
+	}
+	if _, err := r.table.Batch("Fleet", "Item").Write().Put(items...).Run(ctx); err != nil {
+		return fmt.Errorf("record %d failures: %w", len(failures), err)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/guregu/dynamo/v2"
+)
+
+// Post is a worker's place in the registry, as its execution names it.
+type Post struct {
+	// Worker is the worker's uuid.
+	Worker string
+	// Execution is the name of the execution that speaks for it.
+	Execution string
+}
+
+func (r *Registry) at(p Post) *dynamo.Update {
+	return r.table.Update("Fleet", r.fleet).Range("Item", workerPrefix+p.Worker).
+		If("$ = ?", "Holder", p.Execution)
+}
+
+// read returns the worker's item, or [ErrRelieved] if it is not the post's.
+func (r *Registry) read(ctx context.Context, p Post) (Worker, error) {
+	var w Worker
+	err := r.table.Get("Fleet", r.fleet).Range("Item", dynamo.Equal, workerPrefix+p.Worker).Consistent(true).One(ctx, &w)
+	if errors.Is(err, dynamo.ErrNotFound) || err == nil && w.Holder != p.Execution {
+		return w, ErrRelieved
+	}
+	if err != nil {
+		return w, fmt.Errorf("read worker %s: %w", p.Worker, err)
+	}
+	return w, nil
+}
+
+func (r *Registry) write(ctx context.Context, p Post, u *dynamo.Update) (Worker, error) {
+	var w Worker
+	err := u.Value(ctx, &w)
+	switch {
+	case dynamo.IsCondCheckFailed(err):
+		return w, ErrRelieved
+	case err != nil:
+		return w, fmt.Errorf("report of worker %s: %w", p.Worker, err)
+	}
+	return w, nil
+}
+
+// TakeShift makes the pump with this token the one that works for the worker,
+// and says until when what it starts may run. While an earlier pump may run it
+// fails with a [HeldError]. Repeating it with the same token is harmless.
+func (r *Registry) TakeShift(ctx context.Context, p Post, token string, now, busyUntil time.Time) (Worker, error) {
+	w, err := r.write(ctx, p, r.at(p).
+		Set("Token", token).Set("BusyUntil", busyUntil.UnixMilli()).
+		Set("State", Working).Set("ReportedAt", At(now)).
+		If("attribute_not_exists($) OR $ = ? OR $ <= ?", "Token", "Token", token, "BusyUntil", now.UnixMilli()))
+	if !errors.Is(err, ErrRelieved) {
+		return w, err
+	}
+	if w, err = r.read(ctx, p); err != nil {
+		return w, err
+	}
+	return w, &HeldError{Until: time.UnixMilli(w.BusyUntil)}
+}
+
+// ReportShift is a pump's report home: it still works, has done this much, and
+// what it starts may run until busyUntil. The worker that comes back carries the
+// orders. [ErrRelieved] when another pump or execution has taken its place.
+func (r *Registry) ReportShift(ctx context.Context, p Post, token string, now, busyUntil time.Time, c Counts) (Worker, error) {
+	return r.write(ctx, p, c.set(r.at(p)).
+		Set("BusyUntil", busyUntil.UnixMilli()).Set("ReportedAt", At(now)).
+		If("$ = ?", "Token", token))
+}
+
+// EndShift takes back what the pump said about handlers: all have returned.
+func (r *Registry) EndShift(ctx context.Context, p Post, token string, now time.Time, c Counts) (Worker, error) {
+	c.InHand = 0
+	w, err := r.write(ctx, p, c.set(r.at(p)).
+		Set("BusyUntil", 0).Set("ReportedAt", At(now)).Set("LastToken", token).Remove("Token").
+		If("$ = ?", "Token", token))
+	if !errors.Is(err, ErrRelieved) {
+		return w, err
+	}
+	// The write may have been ours, its reply lost.
+	if w, err = r.read(ctx, p); err != nil {
+		return w, err
+	}
+	if w.Token == "" && w.LastToken == token {
+		return w, nil
+	}
+	return w, ErrRelieved
+}
+
+func (c Counts) set(u *dynamo.Update) *dynamo.Update {
+	return u.Set("Handled", c.Handled).Set("Failed", c.Failed).Set("Filtered", c.Filtered).
+		Set("InHand", c.InHand).Set("Rate", c.Rate)
+}
+
+// BeginBatch is a poll's report home in the steps lane: before it receives, it
+// says until when the handlers of what it finds may run. Repeating it with the
+// same seq is harmless, an older seq finds itself relieved.
+func (r *Registry) BeginBatch(ctx context.Context, p Post, seq int64, now, busyUntil time.Time) (Worker, error) {
+	return r.write(ctx, p, r.at(p).
+		Set("Seq", seq).Set("BusyUntil", busyUntil.UnixMilli()).
+		Set("State", Working).Set("ReportedAt", At(now)).
+		If("$ <= ?", "Seq", seq))
+}
+
+// ExtendBatch says that a handler of the batch is about to start and may run
+// until busyUntil.
+func (r *Registry) ExtendBatch(ctx context.Context, p Post, seq int64, now, busyUntil time.Time) (Worker, error) {
+	return r.write(ctx, p, r.at(p).
+		Set("BusyUntil", busyUntil.UnixMilli()).Set("ReportedAt", At(now)).
+		If("$ = ?", "Seq", seq))
+}
+
+// EndBatch takes back what was said about the batch's handlers: they have
+// returned. The batch's counts are added once, however often it is repeated.
+func (r *Registry) EndBatch(ctx context.Context, p Post, seq int64, now time.Time, c Counts) (Worker, error) {
+	w, err := r.write(ctx, p, r.at(p).
+		Set("BusyUntil", 0).Set("ReportedAt", At(now)).Set("Settled", seq).
+		Add("Handled", c.Handled).Add("Failed", c.Failed).Add("Filtered", c.Filtered).
+		If("$ = ? AND $ < ?", "Seq", seq, "Settled", seq))
+	if !errors.Is(err, ErrRelieved) {
+		return w, err
+	}
+	if w, err = r.read(ctx, p); err != nil {
+		return w, err
+	}
+	if w.Seq == seq && w.Settled == seq {
+		return w, nil
+	}
+	return w, ErrRelieved
+}
