@@ -19,7 +19,7 @@ func (p *callParser) argument(depth int) (node, error) {
 		return p.path()
 	case c == '-' || c >= '0' && c <= '9':
 		word := p.until(" \t\r\n,)")
-		v, err := number(word)
+		v, err := Parse([]byte(word))
 		if err != nil {
 			return nil, p.errorf("%q is not a number", word)
 		}

@@ -131,15 +131,18 @@ func (p *pathParser) operand() (value *jp.Equation, isPath bool, err error) {
 	if end := strings.IndexFunc(literal, func(r rune) bool { return !strings.ContainsRune("+-.0123456789eE", r) }); end >= 0 {
 		literal = literal[:end]
 	}
-	n, err := number(literal)
+	n, err := Parse([]byte(literal))
 	if err != nil {
 		return nil, false, p.errorf("a filter compares paths that start with @, strings, numbers, true, false and null")
 	}
 	p.at += len(literal)
-	if i, ok := n.(int64); ok {
-		return jp.ConstInt(i), false, nil
+	switch n := n.(type) {
+	case int64:
+		return jp.ConstInt(n), false, nil
+	case float64:
+		return jp.ConstFloat(n), false, nil
 	}
-	return jp.ConstFloat(n.(float64)), false, nil
+	return nil, false, p.errorf("%s is not a number", literal)
 }
 
 // current reads "@.a['b'][0]".
