@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -250,15 +251,17 @@ func (p *plan) make(ctx context.Context, r *Resource) (StackResource, error) {
 	if err != nil {
 		return made, err
 	}
-	encoded, err := json.Marshal(properties)
-	if err != nil {
+	var encoded bytes.Buffer
+	e := json.NewEncoder(&encoded)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(properties); err != nil {
 		return made, fmt.Errorf("encode the properties: %w", err)
 	}
 	resource, err := p.options.Providers[r.Type](ctx, api.ResourceRequest{
 		Stack:      p.options.StackName,
 		LogicalID:  r.LogicalID,
 		Type:       r.Type,
-		Properties: encoded,
+		Properties: encoded.Bytes(),
 		Name:       physicalName(p.stackID, p.options.StackName, r),
 	})
 	if err != nil {
