@@ -1,0 +1,13 @@
+//go:build unix && !linux
+
+package lambda
+
+import "syscall"
+
+// processAttributes make a process the leader of a group.
+func processAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}
+
+// residentMemory is unknown where there is no /proc: MemorySize is not enforced.
+func residentMemory(int) int { return 0 }

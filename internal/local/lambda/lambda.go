@@ -1,0 +1,145 @@
+// Package lambda is AWS Lambda within one process: functions are processes that
+// speak the Lambda Runtime API, plain commands, or Go functions. An execution
+// environment serves one request at a time and is reused; quotas on concurrency
+// and scaling hold as they do on AWS; an invocation outlives its caller.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+package lambda
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/musterq/muster/internal/local/api"
+)
+
+// Options tune a Service. The zero value is an AWS account as it comes.
+type Options struct {
+	// Concurrency is the account's quota of concurrent executions. Defaults to
+	// 1,000. https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
+	Concurrency int
+	// Unlimited scaling: lifts the limit of 1,000 new environments per function
+	// and 10 seconds. Defaults to false.
+	// https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
+	Unlimited bool
+	// IdleTimeout ends an environment that served nobody for so long. Defaults
+	// to five minutes; AWS promises no figure.
+	IdleTimeout time.Duration
+	// Logs receives each line that an environment writes, without its line end,
+	// one call at a time for each environment. The slice is the callee's only
+	// during the call. Defaults to nil, which discards the lines.
+	Logs func(function, environment string, line []byte)
+	// Resolve finds the code behind the local path that a template gives as a
+	// function's Code. Defaults to [Load] with the function's runtime and handler.
+	Resolve func(path string) (Code, error)
+	// Home and Path are the HOME and PATH of processes. Both default to those of
+	// this process; nothing else of its environment is passed on.
+	Home, Path string
+	// Seed drives request IDs and the names of environments.
+	Seed uint64
+}
+
+// Service is the Lambda of one account and region.
+type Service struct {
+	account *api.Account
+	router  *api.Router
+	options Options
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	// work counts invocations that run, so that Close can wait for them.
+	work sync.WaitGroup
+
+	mu        sync.Mutex
+	closed    bool
+	random    *rand.ChaCha8
+	functions map[string]*function
+	// unreserved counts busy environments of functions without a reservation.
+	unreserved int
+	events     map[*event]struct{}
+	folders    []string
+}
+
+// New makes a Lambda service without functions. Close ends what it runs.
+func New(account *api.Account, router *api.Router, options Options) *Service {
+	if options.Concurrency == 0 {
+		options.Concurrency = defaultConcurrency
+	}
+	if options.IdleTimeout == 0 {
+		options.IdleTimeout = 5 * time.Minute
+	}
+	var seed [32]byte
+	for i := range 8 {
+		seed[i] = byte(options.Seed >> (8 * i))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Service{
+		account:   account,
+		router:    router,
+		options:   options,
+		ctx:       ctx,
+		cancel:    cancel,
+		random:    rand.NewChaCha8(seed),
+		functions: map[string]*function{},
+		events:    map[*event]struct{}{},
+	}
+}
+
+// API describes the service to the router.
+func (s *Service) API() api.Service {
+	return api.Service{
+		Name:        "lambda",
+		ContentType: "application/json",
+		Operations: map[string]api.Operation{
+			"Invoke":                          api.Op("lambda", "Invoke", s.invoke),
+			"CreateFunction":                  api.Op("lambda", "CreateFunction", s.createFunction),
+			"GetFunction":                     api.Op("lambda", "GetFunction", s.getFunction),
+			"GetFunctionConfiguration":        api.Op("lambda", "GetFunctionConfiguration", s.getFunctionConfiguration),
+			"UpdateFunctionConfiguration":     api.Op("lambda", "UpdateFunctionConfiguration", s.updateFunctionConfiguration),
+			"DeleteFunction":                  api.Op("lambda", "DeleteFunction", s.deleteFunction),
+			"ListFunctions":                   api.Op("lambda", "ListFunctions", s.listFunctions),
+			"GetAccountSettings":              api.Op("lambda", "GetAccountSettings", s.getAccountSettings),
+			"PutFunctionConcurrency":          api.Op("lambda", "PutFunctionConcurrency", s.putFunctionConcurrency),
+			"GetFunctionConcurrency":          api.Op("lambda", "GetFunctionConcurrency", s.getFunctionConcurrency),
+			"DeleteFunctionConcurrency":       api.Op("lambda", "DeleteFunctionConcurrency", s.deleteFunctionConcurrency),
+			"PutFunctionEventInvokeConfig":    api.Op("lambda", "PutFunctionEventInvokeConfig", s.putFunctionEventInvokeConfig),
+			"UpdateFunctionEventInvokeConfig": api.Op("lambda", "UpdateFunctionEventInvokeConfig", s.updateFunctionEventInvokeConfig),
+			"GetFunctionEventInvokeConfig":    api.Op("lambda", "GetFunctionEventInvokeConfig", s.getFunctionEventInvokeConfig),
+			"DeleteFunctionEventInvokeConfig": api.Op("lambda", "DeleteFunctionEventInvokeConfig", s.deleteFunctionEventInvokeConfig),
+		},
+		REST: s.rest(),
+	}
+}
+
+// Close kills every environment, drops the events that wait for a retry, and
+// returns when nothing of the service runs any more.
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.cancel()
+	for e := range s.events {
+		e.stop()
+	}
+	clear(s.events)
+	var idle []*instance
+	for _, f := range s.functions {
+		idle = append(idle, f.evictAll()...)
+	}
+	folders := s.folders
+	s.folders = nil
+	s.mu.Unlock()
+	s.stop(idle)
+	s.work.Wait()
+	removeAll(folders)
+}
+
+// stop ends environments, all at once: each may take its grace period.
+func (s *Service) stop(instances []*instance) {
+	var ending sync.WaitGroup
+	for _, i := range instances {
+		ending.Go(i.stop)
+	}
+	ending.Wait()
+}

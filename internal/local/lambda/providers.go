@@ -1,0 +1,191 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/musterq/muster/internal/local/api"
+)
+
+// Providers makes the resources of CloudFormation templates.
+func (s *Service) Providers() map[string]api.Provider {
+	return map[string]api.Provider{
+		"AWS::Lambda::Function":          s.provideFunction,
+		"AWS::Lambda::Permission":        s.providePermission,
+		"AWS::Lambda::EventInvokeConfig": s.provideEventInvokeConfig,
+	}
+}
+
+type tag struct{ Key, Value string }
+
+type functionProperties struct {
+	FunctionName                 string
+	Code                         json.RawMessage
+	KmsKeyArn                    string
+	PackageType                  string
+	ReservedConcurrentExecutions *coerced
+	Tags                         []tag
+	settings[coerced]
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
+func (s *Service) provideFunction(_ context.Context, r api.ResourceRequest) (api.Resource, error) {
+	var p functionProperties
+	if err := api.Decode(r.Properties, &p); err != nil {
+		return api.Resource{}, err
+	}
+	if p.PackageType != "" && p.PackageType != "Zip" {
+		return api.Resource{}, invalid("The embedded runtime runs packages of type Zip, not " + p.PackageType + ".")
+	}
+	f := Function{Name: p.FunctionName, KMSKey: p.KmsKeyArn, Tags: map[string]string{}}
+	if f.Name == "" {
+		f.Name = shortened(r.Name)
+	}
+	for _, t := range p.Tags {
+		f.Tags[t.Key] = t.Value
+	}
+	if p.ReservedConcurrentExecutions != nil {
+		n := int(*p.ReservedConcurrentExecutions)
+		f.ReservedConcurrency = &n
+	}
+	err := p.apply(&f)
+	if err == nil {
+		f.Code, err = s.templateCode(p.Code, f)
+	}
+	if err == nil {
+		err = s.Put(f)
+	}
+	if err != nil {
+		return api.Resource{}, err
+	}
+	return api.Resource{Ref: f.Name, Attributes: map[string]string{"Arn": s.account.ARN("lambda", "function:"+f.Name)}}, nil
+}
+
+// shortened keeps a generated name within the 64 characters that Lambda allows,
+// and its distinguishing end.
+func shortened(name string) string {
+	const most, end = 64, 13
+	if len(name) <= most {
+		return name
+	}
+	return name[:most-end] + name[len(name)-end:]
+}
+
+// templateCode finds a function's code: a local path, or the source itself in ZipFile.
+func (s *Service) templateCode(code json.RawMessage, f Function) (Code, error) {
+	var path string
+	if err := json.Unmarshal(code, &path); err == nil {
+		return s.resolve(path, f)
+	}
+	var inline struct {
+		ZipFile                   string
+		S3Bucket, S3Key, ImageUri json.RawMessage
+	}
+	if err := api.Decode(code, &inline); err != nil {
+		return nil, err
+	}
+	if err := (codeInput{ZipFile: []byte(inline.ZipFile), S3Bucket: inline.S3Bucket, S3Key: inline.S3Key, ImageUri: inline.ImageUri}).check(); err != nil {
+		return nil, err
+	}
+	name := "index.js"
+	switch {
+	case strings.HasPrefix(f.Runtime, "python"):
+		name = "index.py"
+	case !strings.HasPrefix(f.Runtime, "nodejs"):
+		return nil, invalid("ZipFile can only be used with the Node.js and Python runtimes, not with " + f.Runtime + ".")
+	}
+	dir, err := s.folder()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(inline.ZipFile), 0o600); err != nil {
+		return nil, err
+	}
+	return Load(f.Runtime, f.Handler, dir)
+}
+
+func (s *Service) resolve(path string, f Function) (Code, error) {
+	if s.options.Resolve != nil {
+		return s.options.Resolve(path)
+	}
+	return Load(f.Runtime, f.Handler, path)
+}
+
+// Permission is one statement of a function's resource policy.
+// https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+type Permission struct {
+	Action, Principal        string
+	SourceArn, SourceAccount string
+}
+
+type permissionProperties struct {
+	FunctionName string
+	Permission
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-permission.html
+func (s *Service) providePermission(_ context.Context, r api.ResourceRequest) (api.Resource, error) {
+	var p permissionProperties
+	if err := api.Decode(r.Properties, &p); err != nil {
+		return api.Resource{}, err
+	}
+	if p.Action == "" || p.Principal == "" {
+		return api.Resource{}, constraint("permission", "null", "Action and Principal must not be null")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := s.find(p.FunctionName, "")
+	if err != nil {
+		return api.Resource{}, err
+	}
+	if f.permissions == nil {
+		f.permissions = map[string]Permission{}
+	}
+	f.permissions[r.Name] = p.Permission
+	return api.Resource{Ref: r.Name, Attributes: map[string]string{"Id": r.Name}}, nil
+}
+
+// Permissions are the statements of a function's resource policy by their IDs.
+// Lambda itself does not judge: who enforces IAM asks for them.
+func (s *Service) Permissions(function string) map[string]Permission {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	permissions := map[string]Permission{}
+	if f := s.functions[function]; f != nil {
+		for id, p := range f.permissions {
+			permissions[id] = p
+		}
+	}
+	return permissions
+}
+
+type eventInvokeConfigProperties struct {
+	FunctionName             string
+	Qualifier                string
+	MaximumRetryAttempts     *coerced
+	MaximumEventAgeInSeconds *coerced
+	DestinationConfig        *DestinationConfig
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventinvokeconfig.html
+func (s *Service) provideEventInvokeConfig(_ context.Context, r api.ResourceRequest) (api.Resource, error) {
+	var p eventInvokeConfigProperties
+	if err := api.Decode(r.Properties, &p); err != nil {
+		return api.Resource{}, err
+	}
+	_, err := s.setEventConfig(&putEventInvokeConfigInput{
+		FunctionName: p.FunctionName, Qualifier: p.Qualifier,
+		EventInvokeConfig: EventInvokeConfig{
+			MaximumRetryAttempts:     (*int)(p.MaximumRetryAttempts),
+			MaximumEventAgeInSeconds: (*int)(p.MaximumEventAgeInSeconds),
+			DestinationConfig:        p.DestinationConfig,
+		},
+	}, false)
+	if err != nil {
+		return api.Resource{}, err
+	}
+	return api.Resource{Ref: r.Name}, nil
+}
