@@ -104,13 +104,13 @@ type Decision struct {
 	Reason string
 }
 
-// RestartPause is how long starts pause after a number of deaths in a row:
-// 15 seconds doubled with each, up to 15 minutes.
+// RestartPause is how long starts pause after a number of deaths in a row: none
+// after the first, then 15 seconds doubled with each, up to 15 minutes.
 func RestartPause(deaths int) time.Duration {
-	if deaths <= 0 {
+	if deaths <= 1 {
 		return 0
 	}
-	return min(15*time.Second<<min(deaths-1, 10), 15*time.Minute)
+	return min(15*time.Second<<min(deaths-2, 10), 15*time.Minute)
 }
 
 // Decide applies the policy to what was observed.

@@ -82,7 +82,7 @@ func TestDecide(t *testing.T) {
 		},
 		"workers that die as they start are not started again at once": {
 			observation: scale.Observation{Visible: 10, Deaths: 3, SinceDeath: 20 * time.Second},
-			want:        scale.Decision{Wanted: 1, Parallelism: 5, Reason: "depth 10 (10 visible, 0 in flight); at 100 a worker 1 wanted; 0 working, 0 going home, 0 silent; starting none: the last 3 worker executions failed, next try in 40s"},
+			want:        scale.Decision{Wanted: 1, Parallelism: 5, Reason: "depth 10 (10 visible, 0 in flight); at 100 a worker 1 wanted; 0 working, 0 going home, 0 silent; starting none: the last 3 worker executions failed, next try in 10s"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,311 @@
+// Package autoscaler is one tick: it observes the queue and the registry,
+// learns which worker executions have ended, decides, frees and reserves slots,
+// and leaves orders. The autoscaler state machine starts what it reserved.
+package autoscaler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/pump"
+	"github.com/musterq/muster/internal/queue"
+	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/scale"
+	"github.com/musterq/muster/internal/steps"
+)
+
+// Lanes.
+const (
+	Stream = "stream"
+	Steps  = "steps"
+)
+
+const (
+	// startDoubt is how long a reservation may go without a report before it is
+	// started again under the same name and input.
+	startDoubt = 30 * time.Second
+	// describeLimit is how many executions one tick looks up: a tenth of the
+	// bucket that the account has for it.
+	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+	describeLimit = 30
+	// tries of a tick that finds the registry changed under its hands.
+	tries = 4
+)
+
+// Config of the autoscaler.
+type Config struct {
+	Fleet    string
+	Table    string
+	QueueURL string
+	QueueARN string
+	Lane     string
+	Policy   scale.Policy
+	// Process and Transform are the handlers; a worker's input carries their
+	// time-outs.
+	Process   handler.Target
+	Transform handler.Target
+	// Liveness is how long a worker counts as live after it reported home.
+	Liveness time.Duration
+	// WorkerStateMachine is the ARN of the worker state machine, WorkerRevision
+	// the revision that new workers run.
+	WorkerStateMachine string
+	WorkerRevision     string
+}
+
+// Validate refuses settings that cannot work.
+func (c Config) Validate() error {
+	err := c.Policy.Validate()
+	switch c.Lane {
+	case Stream:
+		return errors.Join(err, pump.Config{Process: c.Process, Transform: c.Transform}.Validate())
+	case Steps:
+		return err
+	}
+	return errors.Join(err, fmt.Errorf("Lane is %q, it must be %s or %s", c.Lane, Stream, Steps))
+}
+
+// Autoscaler runs ticks.
+type Autoscaler struct {
+	config     Config
+	queue      *queue.Queue
+	registry   *registry.Registry
+	executions *sfn.Client
+}
+
+// New makes an autoscaler. A worker of the steps lane runs one batch at a time.
+func New(cfg aws.Config, c Config) (*Autoscaler, error) {
+	if c.Lane == Steps {
+		c.Policy.Parallelism = 1
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &Autoscaler{
+		config:     c,
+		queue:      queue.New(cfg, c.QueueURL, c.QueueARN),
+		registry:   registry.New(cfg, c.Table, c.Fleet),
+		executions: sfn.NewFromConfig(cfg),
+	}, nil
+}
+
+// Input of a tick, from the autoscaler state machine.
+type Input struct {
+	// Tick is the ARN of the execution.
+	Tick string `json:"tick"`
+	// Trigger is the event that started it.
+	Trigger json.RawMessage `json:"trigger"`
+}
+
+// Output of a tick. Every field is always there.
+type Output struct {
+	// Starts are the executions to start, new ones and doubtful ones.
+	Starts []Start `json:"starts"`
+	// Reason says in plain words what was decided.
+	Reason string `json:"reason"`
+}
+
+// Start is one execution to start.
+type Start struct {
+	Fleet  string          `json:"fleet"`
+	Worker string          `json:"worker"`
+	Name   string          `json:"name"`
+	Input  json.RawMessage `json:"input"`
+}
+
+// Tick observes, decides and acts. It may run twice or beside another: what it
+// changes is conditional on what it read, and is read again when that moved.
+func (a *Autoscaler) Tick(ctx context.Context, in Input) (Output, error) {
+	depth, err := a.queue.Depth(ctx)
+	if err != nil {
+		return Output{}, err
+	}
+	for try := 1; ; try++ {
+		out, err := a.try(ctx, in, depth)
+		if !errors.Is(err, registry.ErrMoved) || try == tries {
+			return out, err
+		}
+	}
+}
+
+// tick is the state of one try.
+type tick struct {
+	*Autoscaler
+	now     time.Time
+	control registry.Control
+	workers []registry.Worker
+	// free are the slots that nothing can use any more.
+	free []registry.Worker
+	// deaths is how many executions were newly found to have ended badly.
+	deaths int
+	// notes are appended to the reason.
+	notes string
+}
+
+func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth) (Output, error) {
+	snapshot, err := a.registry.Snapshot(ctx)
+	if err != nil {
+		return Output{}, err
+	}
+	t := &tick{Autoscaler: a, now: time.Now(), control: snapshot.Control}
+	if err := t.learn(ctx, snapshot.Workers, endOf(in.Trigger)); err != nil {
+		return Output{}, err
+	}
+	decision := scale.Decide(t.observe(depth), a.config.Policy)
+	reserved, err := t.commit(ctx, decision)
+	if err != nil {
+		return Output{}, err
+	}
+	if err := t.order(ctx, decision); err != nil {
+		return Output{}, err
+	}
+	out := Output{Starts: []Start{}, Reason: decision.Reason + t.notes}
+	for _, w := range append(t.doubtful(), reserved...) {
+		out.Starts = append(out.Starts, Start{Fleet: a.config.Fleet, Worker: w.ID(), Name: w.Holder, Input: json.RawMessage(w.Input)})
+	}
+	err = a.registry.RecordTick(ctx, in.Tick, t.now, registry.Tick{
+		Visible: depth.Visible, InFlight: depth.InFlight, Workers: len(t.workers), Wanted: decision.Wanted,
+		Started: len(reserved), Drained: len(decision.Drain), Freed: len(t.free), Reason: out.Reason,
+	})
+	if err != nil {
+		// What was reserved must be started all the same.
+		out.Reason += "; not recorded: " + err.Error()
+	}
+	return out, nil
+}
+
+// observe is what scale.Decide gets to see.
+func (t *tick) observe(depth queue.Depth) scale.Observation {
+	o := scale.Observation{Visible: depth.Visible, InFlight: depth.InFlight, Delayed: depth.Delayed, Deaths: t.control.Deaths + min(t.deaths, 1)}
+	for _, w := range t.workers {
+		o.Workers = append(o.Workers, scale.Worker{
+			ID: w.ID(), Parallelism: w.Parallelism, Live: w.Live(t.now, t.config.Liveness),
+			Draining: w.Orders == registry.Drain, Since: w.ReservedAt.Time(),
+		})
+	}
+	if t.control.SurplusSince != "" {
+		o.Surplus = t.now.Sub(t.control.SurplusSince.Time())
+	}
+	if t.deaths == 0 && t.control.Deaths > 0 {
+		o.SinceDeath = t.now.Sub(t.control.DiedAt.Time())
+	}
+	return o
+}
+
+// commit frees and reserves slots. It returns the new reservations.
+func (t *tick) commit(ctx context.Context, d scale.Decision) ([]registry.Worker, error) {
+	var reserved []registry.Worker
+	serving := 0
+	for _, w := range t.workers {
+		if w.Orders != registry.Drain && w.Live(t.now, t.config.Liveness) {
+			serving++
+		}
+	}
+	for i := range d.Start {
+		w := registry.NewWorker(t.now)
+		w.Lane, w.Parallelism, w.Revision = t.config.Lane, d.Parallelism, t.config.WorkerRevision
+		w.Stay = serving+i < t.config.Policy.MinWorkers
+		input, err := t.input(w.ID())
+		if err != nil {
+			return nil, err
+		}
+		w.Input = input
+		reserved = append(reserved, w)
+	}
+	control := t.control
+	switch {
+	case !d.Surplus:
+		control.SurplusSince = ""
+	case control.SurplusSince == "":
+		control.SurplusSince = registry.At(t.now)
+	}
+	switch {
+	case t.deaths > 0:
+		control.Deaths, control.DiedAt = control.Deaths+1, registry.At(t.now)
+	case t.progress():
+		control.Deaths = 0
+	}
+	if len(t.free)+len(reserved) == 0 && control == t.control {
+		return nil, nil
+	}
+	return reserved, t.registry.Commit(ctx, t.control, registry.Change{Control: control, Free: t.free, Reserve: reserved})
+}
+
+// progress says whether a worker has handled anything: then the deaths before
+// it were no storm.
+func (t *tick) progress() bool {
+	for _, w := range t.workers {
+		if !w.Ended && w.Handled > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// order leaves orders. A worker that moved meanwhile gets them next time.
+func (t *tick) order(ctx context.Context, d scale.Decision) error {
+	drain, stay := map[string]bool{}, map[string]bool{}
+	for _, id := range d.Drain {
+		drain[id] = true
+	}
+	for _, id := range d.Stay {
+		stay[id] = true
+	}
+	for _, w := range t.workers {
+		var err error
+		switch {
+		case w.Ended:
+		case drain[w.ID()]:
+			_, err = t.registry.Order(ctx, w, registry.Drain)
+		case w.Orders == registry.CarryOn && w.State == registry.Working && w.Revision != t.config.WorkerRevision:
+			if w.Input, err = t.input(w.ID()); err != nil {
+				return err
+			}
+			w.Revision = t.config.WorkerRevision
+			_, err = t.registry.Order(ctx, w, registry.HandOver)
+		case w.Stay != stay[w.ID()] && w.Live(t.now, t.config.Liveness):
+			_, err = t.registry.SetStay(ctx, w, stay[w.ID()])
+		}
+		if err != nil && !errors.Is(err, registry.ErrMoved) {
+			return err
+		}
+	}
+	return nil
+}
+
+// workerInput is the input of a worker's execution.
+type workerInput struct {
+	Fleet    string         `json:"fleet"`
+	Worker   string         `json:"worker"`
+	Lane     string         `json:"lane"`
+	Timeouts steps.Timeouts `json:"timeouts"`
+	// Pump and Batch are where the lanes count from.
+	Pump  pumpStart  `json:"pump"`
+	Batch batchStart `json:"batch"`
+}
+
+type pumpStart struct {
+	Shift int `json:"shift"`
+}
+
+type batchStart struct {
+	Seq   int `json:"seq"`
+	Empty int `json:"empty"`
+}
+
+func (a *Autoscaler) input(worker string) (string, error) {
+	input, err := json.Marshal(workerInput{
+		Fleet: a.config.Fleet, Worker: worker, Lane: a.config.Lane,
+		Timeouts: steps.TimeoutsOf(a.config.Process.Timeout, a.config.Transform.Timeout),
+	})
+	if err != nil {
+		return "", fmt.Errorf("the input of worker %s: %w", worker, err)
+	}
+	return string(input), nil
+}

@@ -1,0 +1,138 @@
+package autoscaler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/musterq/muster/internal/registry"
+)
+
+// end is what is known of an execution that has ended.
+type end struct {
+	holder string
+	status types.ExecutionStatus
+	at     time.Time
+}
+
+// endOf reads the event that triggered a tick: the status change of a worker's
+// execution is itself knowledge of its end.
+// https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+func endOf(trigger json.RawMessage) end {
+	var event struct {
+		DetailType string `json:"detail-type"`
+		Detail     struct {
+			Name     string                `json:"name"`
+			Status   types.ExecutionStatus `json:"status"`
+			StopDate int64                 `json:"stopDate"`
+		} `json:"detail"`
+	}
+	if err := json.Unmarshal(trigger, &event); err != nil || event.DetailType != "Step Functions Execution Status Change" {
+		return end{}
+	}
+	if event.Detail.Status == types.ExecutionStatusRunning {
+		return end{}
+	}
+	return end{holder: event.Detail.Name, status: event.Detail.Status, at: time.UnixMilli(event.Detail.StopDate)}
+}
+
+// learn finds out which of the workers' executions have ended, and sorts the
+// slots into those that stay taken and those that are free: their execution has
+// ended and what it started can no longer run. Time alone frees nothing.
+func (t *tick) learn(ctx context.Context, workers []registry.Worker, told end) error {
+	slices.SortFunc(workers, func(a, b registry.Worker) int {
+		return strings.Compare(string(a.ReportedAt), string(b.ReportedAt))
+	})
+	lookups := describeLimit
+	for _, w := range workers {
+		known := end{}
+		switch {
+		case w.Ended:
+		case w.Holder == told.holder:
+			known = told
+		case lookups > 0 && t.questionable(w):
+			lookups--
+			var err error
+			known, err = t.describe(ctx, w)
+			var throttled smithy.APIError
+			if errors.As(err, &throttled) && throttled.ErrorCode() == "ThrottlingException" {
+				lookups = 0
+				t.notes += "; Step Functions throttles the look-up of silent workers"
+			} else if err != nil {
+				return err
+			}
+		}
+		if known.holder != "" {
+			ended, err := t.registry.MarkEnded(ctx, w, t.canRunUntil(w, known))
+			if err != nil {
+				return err
+			}
+			w = ended
+			if known.status != types.ExecutionStatusSucceeded {
+				t.deaths++
+			}
+		}
+		if w.Ended && !w.Busy(t.now) {
+			t.free = append(t.free, w)
+		} else {
+			t.workers = append(t.workers, w)
+		}
+	}
+	return nil
+}
+
+// questionable says whether a worker's execution should be looked up: it fell
+// silent, or never reported home.
+func (t *tick) questionable(w registry.Worker) bool {
+	silence := t.now.Sub(w.ReportedAt.Time())
+	return silence > t.config.Liveness && !w.Busy(t.now) || w.State == registry.Reserved && silence > 2*startDoubt
+}
+
+// canRunUntil is when nothing that an ended execution started can run any more.
+// A pump has said so itself. In the steps lane the state machine starts
+// handlers, up to the moment it ends.
+func (t *tick) canRunUntil(w registry.Worker, e end) time.Time {
+	if w.Lane == Stream || w.State == registry.Reserved {
+		return time.UnixMilli(w.BusyUntil)
+	}
+	return e.at.Add(max(t.config.Process.Timeout, t.config.Transform.Timeout) + registry.ClockMargin)
+}
+
+// describe looks a worker's execution up. One that does not exist is not known
+// to have ended: Step Functions is eventually consistent.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+func (t *tick) describe(ctx context.Context, w registry.Worker) (end, error) {
+	arn := strings.Replace(t.config.WorkerStateMachine, ":stateMachine:", ":execution:", 1) + ":" + w.Holder
+	out, err := t.executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+	var missing *types.ExecutionDoesNotExist
+	switch {
+	case errors.As(err, &missing):
+		return end{}, nil
+	case err != nil:
+		return end{}, fmt.Errorf("look up worker execution %s: %w", w.Holder, err)
+	case out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive:
+		return end{}, nil
+	}
+	return end{holder: w.Holder, status: out.Status, at: aws.ToTime(out.StopDate)}, nil
+}
+
+// doubtful are the reservations whose start may have failed: started again
+// under the same name and input, which Step Functions makes idempotent.
+func (t *tick) doubtful() []registry.Worker {
+	var again []registry.Worker
+	for _, w := range t.workers {
+		if w.State == registry.Reserved && !w.Ended && t.now.Sub(w.ReportedAt.Time()) > startDoubt {
+			again = append(again, w)
+		}
+	}
+	return again
+}

@@ -1,0 +1,116 @@
+// Package function wires Muster's Lambda functions: from the environment that
+// the template gives them to the handler that Lambda calls. The mains under
+// functions/ start them; tests and tools can call them in process.
+package function
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/google/uuid"
+
+	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/pump"
+	"github.com/musterq/muster/internal/steps"
+)
+
+// Lookup reads an environment variable, as os.LookupEnv does.
+type Lookup func(name string) (value string, ok bool)
+
+// Wire makes a function's handler.
+type Wire[I, O any] func(aws.Config, Lookup) (func(context.Context, I) (O, error), error)
+
+// Start serves a function's invocations. It returns only if the function cannot
+// be wired.
+func Start[I, O any](lookup Lookup, wire Wire[I, O]) error {
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		return err
+	}
+	handler, err := wire(cfg, lookup)
+	if err != nil {
+		return err
+	}
+	lambda.Start(handler)
+	return nil
+}
+
+// Autoscaler is one tick: the Assess state of the autoscaler.
+func Autoscaler(cfg aws.Config, lookup Lookup) (func(context.Context, autoscaler.Input) (autoscaler.Output, error), error) {
+	s := settings{lookup: lookup}
+	c := s.autoscaler()
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	a, err := autoscaler.New(cfg, c)
+	if err != nil {
+		return nil, err
+	}
+	return a.Tick, nil
+}
+
+// Pump is one shift of a worker of the stream lane: the Pump state.
+func Pump(cfg aws.Config, lookup Lookup) (func(context.Context, pump.Input) (pump.Output, error), error) {
+	s := settings{lookup: lookup}
+	c := s.pump()
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	p, err := pump.New(cfg, c)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in pump.Input) (pump.Output, error) {
+		return p.Shift(ctx, requestID(ctx), in)
+	}, nil
+}
+
+// Poll receives a batch for a worker of the steps lane: the Poll state.
+func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput) (steps.Batch, error), error) {
+	s := settings{lookup: lookup}
+	c := s.poll()
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	lane := steps.New(cfg, c)
+	return func(ctx context.Context, in steps.PollInput) (steps.Batch, error) {
+		return lane.Poll(ctx, requestID(ctx), in)
+	}, nil
+}
+
+// Courier hands a batch to a handler whole: the Transform and Process large
+// states of the steps lane.
+func Courier(cfg aws.Config, lookup Lookup) (func(context.Context, steps.CourierInput) (steps.Batch, error), error) {
+	s := settings{lookup: lookup}
+	c := s.courier()
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	lane := steps.New(cfg, c)
+	return func(ctx context.Context, in steps.CourierInput) (steps.Batch, error) {
+		return lane.Deliver(ctx, requestID(ctx), in)
+	}, nil
+}
+
+// Settle deletes what was handled and returns what failed: the Settle state of
+// the steps lane.
+func Settle(cfg aws.Config, lookup Lookup) (func(context.Context, steps.SettleInput) (steps.Settled, error), error) {
+	s := settings{lookup: lookup}
+	c := s.settle()
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return steps.New(cfg, c).Settle, nil
+}
+
+// requestID names this invocation: Lambda's request ID, or a new one where
+// there is none.
+func requestID(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok && lc.AwsRequestID != "" {
+		return lc.AwsRequestID
+	}
+	return uuid.NewString()
+}

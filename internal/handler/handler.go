@@ -1,0 +1,96 @@
+// Package handler invokes a user's Lambda handlers: an SQS event in, what
+// became of each message out.
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// Target is a handler and how long it may take.
+type Target struct {
+	ARN     string
+	Timeout time.Duration
+}
+
+// Is says whether there is such a handler.
+func (t Target) Is() bool { return t.ARN != "" }
+
+// ErrThrottled is what an invocation gets that Lambda did not let start: no
+// failed attempt.
+var ErrThrottled = errors.New("Lambda throttled the handler")
+
+// DoubtError is what an invocation gets whose answer did not come: the handler
+// may still run, up to its time-out.
+type DoubtError struct{ Err error }
+
+func (e *DoubtError) Error() string { return "the handler's answer did not come: " + e.Err.Error() }
+func (e *DoubtError) Unwrap() error { return e.Err }
+
+// FunctionError is a handler's own failure: an error, a crash or a time-out.
+type FunctionError struct {
+	Type    string
+	Message string
+}
+
+func (e *FunctionError) Error() string {
+	if e.Type == "" {
+		return e.Message
+	}
+	return e.Type + ": " + e.Message
+}
+
+// Invoker invokes handlers synchronously.
+type Invoker struct{ client *lambda.Client }
+
+// New makes an Invoker. It never repeats an invocation, whose reply may only
+// have been lost, and never gives up on one before Lambda does.
+func New(cfg aws.Config) *Invoker {
+	return &Invoker{lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.Retryer = aws.NopRetryer{} })}
+}
+
+// Invoke runs the handler on an encoded event and returns its reply. Errors:
+// [ErrThrottled], *[DoubtError], *[FunctionError], or one that says why Lambda
+// refused.
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+func (i *Invoker) Invoke(ctx context.Context, t Target, payload []byte) ([]byte, error) {
+	out, err := i.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &t.ARN, Payload: payload})
+	if err != nil {
+		return nil, classify(t, err)
+	}
+	if out.FunctionError != nil {
+		return nil, functionError(*out.FunctionError, out.Payload)
+	}
+	return out.Payload, nil
+}
+
+func classify(t Target, err error) error {
+	var throttled *types.TooManyRequestsException
+	if errors.As(err, &throttled) {
+		return ErrThrottled
+	}
+	var answer *awshttp.ResponseError
+	if errors.As(err, &answer) && answer.HTTPStatusCode() >= 400 && answer.HTTPStatusCode() < 500 {
+		return fmt.Errorf("invoke %s: %w", t.ARN, err)
+	}
+	return &DoubtError{err}
+}
+
+func functionError(kind string, payload []byte) *FunctionError {
+	var e struct {
+		ErrorType    string `json:"errorType"`
+		ErrorMessage string `json:"errorMessage"`
+	}
+	if err := json.Unmarshal(payload, &e); err != nil || e.ErrorMessage == "" && e.ErrorType == "" {
+		return &FunctionError{Type: kind, Message: "the handler failed without saying why"}
+	}
+	return &FunctionError{Type: e.ErrorType, Message: e.ErrorMessage}
+}

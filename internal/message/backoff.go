@@ -1,0 +1,47 @@
+package message
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff is how long a message that failed stays invisible: a random time up
+// to Base doubled with each receive, at most Max ("full jitter",
+// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+type Backoff struct {
+	// Base of the first receive. Defaults to 0: visible again at once.
+	Base time.Duration
+	// Max of any receive. Defaults to 0, which is SQS's longest visibility
+	// timeout, 12 hours.
+	Max time.Duration
+}
+
+// MaxVisibility is SQS's longest visibility timeout.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+const MaxVisibility = 12 * time.Hour
+
+// Ceiling is the longest backoff after that many receives.
+func (b Backoff) Ceiling(receives int) time.Duration {
+	most := b.Max
+	if most <= 0 || most > MaxVisibility {
+		most = MaxVisibility
+	}
+	ceiling := b.Base
+	for i := 1; i < receives && ceiling < most; i++ {
+		ceiling *= 2
+	}
+	return min(ceiling, most)
+}
+
+// Delay is the backoff after that many receives, in whole seconds.
+func (b Backoff) Delay(receives int) time.Duration {
+	seconds := int64(b.Ceiling(receives) / time.Second)
+	return time.Duration(rand.Int64N(seconds+1)) * time.Second
+}
+
+func md5Hex(s string) string {
+	sum := md5.Sum([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

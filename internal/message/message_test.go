@@ -1,0 +1,142 @@
+package message_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterq/muster/internal/message"
+)
+
+func batch(ids ...string) []message.Record {
+	var records []message.Record
+	for _, id := range ids {
+		records = append(records, message.Record{MessageID: id, Body: "body of " + id})
+	}
+	return records
+}
+
+func TestProcessReply(t *testing.T) {
+	const (
+		reported = "the handler reported it in batchItemFailures"
+		noID     = "batchItemFailures of the handler's reply has an entry without itemIdentifier"
+		noList   = `batchItemFailures of the handler's reply is not a list of {"itemIdentifier": ...}`
+	)
+	for reply, want := range map[string]message.Failures{
+		``:                           nil,
+		`null`:                       nil,
+		`{}`:                         nil,
+		`"done"`:                     nil,
+		`{"statusCode":200}`:         nil,
+		`{"batchItemFailures":null}`: nil,
+		`{"batchItemFailures":[]}`:   {},
+		`{"batchItemFailures":[{"itemIdentifier":"b"}]}`:                        {"b": reported},
+		`{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"b"}]}`: {"b": reported},
+		`{"batchItemFailures":[{"itemIdentifier":""}]}`:                         {"a": noID, "b": noID},
+		`{"batchItemFailures":[{"itemIdentifier":null}]}`:                       {"a": noID, "b": noID},
+		`{"batchItemFailures":[{"id":"b"}]}`:                                    {"a": noID, "b": noID},
+		`{"batchItemFailures":{"itemIdentifier":"b"}}`:                          {"a": noList, "b": noList},
+		`{"batchItemFailures":[{"itemIdentifier":"c"}]}`: {
+			"a": `batchItemFailures of the handler's reply names the unknown message "c"`,
+			"b": `batchItemFailures of the handler's reply names the unknown message "c"`,
+		},
+		`done`: {"a": "the handler's reply is not JSON", "b": "the handler's reply is not JSON"},
+	} {
+		t.Run(reply, func(t *testing.T) {
+			assert.Equal(t, want, message.ProcessReply(batch("a", "b"), []byte(reply)))
+		})
+	}
+}
+
+func TestTransformReply(t *testing.T) {
+	ids := func(records []message.Record) (s []string) {
+		for _, r := range records {
+			s = append(s, r.MessageID+"="+r.Body)
+		}
+		return s
+	}
+	for name, c := range map[string]struct {
+		reply    string
+		kept     []string
+		filtered []string
+		failed   message.Failures
+	}{
+		"replaced and filtered": {
+			reply: `{"Records":[{"messageId":"b","body":"new"}]}`,
+			kept:  []string{"b=new"}, filtered: []string{"a"},
+		},
+		"the batch's order stays": {
+			reply: `{"Records":[{"messageId":"b"},{"messageId":"a","body":""}]}`,
+			kept:  []string{"a=", "b=body of b"},
+		},
+		"all filtered": {reply: `{"Records":[]}`, filtered: []string{"a", "b"}},
+		"failed alone": {
+			reply: `{"Records":[{"messageId":"a"},{"messageId":"b"}],"batchItemFailures":[{"itemIdentifier":"a"}]}`,
+			kept:  []string{"b=body of b"}, failed: message.Failures{"a": "the handler reported it in batchItemFailures"},
+		},
+		"null filters nothing": {
+			reply:  `null`,
+			failed: message.All(batch("a", "b"), `the transform handler's reply has no "Records": answer {"Records": []} to filter every message`),
+		},
+		"unknown": {
+			reply:  `{"Records":[{"messageId":"c"}]}`,
+			failed: message.All(batch("a", "b"), `the transform handler's reply names the unknown message "c"`),
+		},
+		"twice": {
+			reply:  `{"Records":[{"messageId":"a"},{"messageId":"a"}]}`,
+			failed: message.All(batch("a", "b"), `the transform handler's reply names message a twice`),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := message.TransformReply(batch("a", "b"), []byte(c.reply))
+			assert.Equal(t, c.kept, ids(got.Kept))
+			assert.Equal(t, c.filtered, got.Filtered)
+			assert.Equal(t, c.failed, got.Failed)
+		})
+	}
+}
+
+func TestSplitByEncodedSize(t *testing.T) {
+	records := batch("a", "b", "c")
+	records[1].Body = strings.Repeat(`"`, 600) // 1,200 bytes once escaped
+	batches, tooLarge, err := message.Split(records, 1000)
+	require.NoError(t, err)
+	require.Len(t, tooLarge, 1)
+	assert.Equal(t, "b", tooLarge[0].MessageID)
+	require.Len(t, batches, 2)
+	for _, b := range batches {
+		assert.LessOrEqual(t, len(b.Payload), 1000)
+		var e message.Event
+		require.NoError(t, json.Unmarshal(b.Payload, &e))
+		assert.Equal(t, b.Records, e.Records)
+	}
+}
+
+func TestEventKeepsMarkup(t *testing.T) {
+	payload, err := message.Event{Records: []message.Record{{Body: "<a&b>"}}}.Encode()
+	require.NoError(t, err)
+	assert.Contains(t, string(payload), `"body":"<a&b>"`)
+}
+
+func TestReceives(t *testing.T) {
+	for count, want := range map[string]int{"": 0, "1": 1, "27": 27, "3x": 3} {
+		assert.Equal(t, want, message.Record{Attributes: map[string]string{"ApproximateReceiveCount": count}}.Receives(), count)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	b := message.Backoff{Base: 2 * time.Second, Max: 15 * time.Second}
+	for receives, want := range map[int]time.Duration{0: 2 * time.Second, 1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 4: 15 * time.Second, 1000: 15 * time.Second} {
+		assert.Equal(t, want, b.Ceiling(receives), receives)
+		for range 50 {
+			d := b.Delay(receives)
+			assert.True(t, d >= 0 && d <= want && d%time.Second == 0, d)
+		}
+	}
+	assert.Equal(t, 12*time.Hour, message.Backoff{Base: time.Hour}.Ceiling(9))
+	assert.Zero(t, message.Backoff{}.Delay(5))
+}

@@ -1,0 +1,172 @@
+package pump
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/queue"
+	"github.com/musterq/muster/internal/registry"
+)
+
+// batches handles one batch after the other until the shift ends. polling ends
+// when no more polls shall begin; a receive that is under way is never
+// cancelled, since its messages would be lost from sight.
+func (s *shift) batches(ctx, polling context.Context) {
+	failures := 0
+	for polling.Err() == nil {
+		records, err := s.receive(ctx, polling)
+		switch {
+		case err != nil:
+			if failures++; failures == giveUp {
+				s.finish("", err)
+				return
+			}
+			select {
+			case <-polling.Done():
+			case <-time.After(2 * time.Second):
+			}
+		case len(records) > 0:
+			failures = 0
+			if err := s.handle(ctx, records); err != nil {
+				s.finish("", err)
+				return
+			}
+		default:
+			failures = 0
+		}
+	}
+}
+
+// receive takes a batch. While the queue is quiet only one receive is under
+// way, so that an idle worker does not pay for each of its batches.
+func (s *shift) receive(ctx, polling context.Context) ([]message.Record, error) {
+	if s.quiet.Load() {
+		select {
+		case s.scout <- struct{}{}:
+			defer func() { <-s.scout }()
+		case <-polling.Done():
+			return nil, nil
+		}
+	}
+	wait := s.patience()
+	if wait == 0 || polling.Err() != nil {
+		return nil, nil
+	}
+	records, err := s.queue.Receive(ctx, s.config.BatchSize, wait, s.visibility())
+	s.quiet.Store(err == nil && len(records) == 0)
+	if len(records) > 0 {
+		s.mu.Lock()
+		s.lastWork = time.Now()
+		s.inHand++
+		s.mu.Unlock()
+	}
+	return records, err
+}
+
+// visibility of a receive: both handlers, what throttling may cost, and settling.
+func (s *shift) visibility() time.Duration {
+	stages := time.Duration(1)
+	if s.config.Transform.Is() {
+		stages = 2
+	}
+	return s.config.handlers() + stages*handler.Patience + settleMargin
+}
+
+// batch is what became of the messages of one receive.
+type batch struct {
+	held      map[string]queue.Held
+	kept      []message.Record
+	filtered  []string
+	unstarted []message.Record
+	failures  []registry.Failure
+	// doubt is when a handler whose answer did not come must have ended.
+	doubt time.Time
+}
+
+// handle brings messages through their stages and settles them. Should a
+// handler's answer not have come, the batch's place stays taken until the
+// handler must have ended.
+func (s *shift) handle(ctx context.Context, records []message.Record) error {
+	began := time.Now()
+	b := batch{held: map[string]queue.Held{}, kept: records}
+	for _, h := range queue.Hold(records) {
+		b.held[h.MessageID] = h
+	}
+	err := s.stage(ctx, &b, handler.Transform, s.config.Transform)
+	if err == nil && !b.doubt.IsZero() {
+		// The process handler may not run beside a transform handler.
+		b.unstarted, b.kept = append(b.unstarted, b.kept...), nil
+	}
+	if err == nil {
+		err = s.stage(ctx, &b, handler.Process, s.config.Process)
+	}
+	if err == nil {
+		err = s.settle(ctx, b)
+	}
+	s.mu.Lock()
+	s.inHand--
+	s.lastWork = time.Now()
+	if err == nil {
+		s.counts.Handled += int64(len(b.kept))
+		s.counts.Filtered += int64(len(b.filtered))
+		s.counts.Failed += int64(len(b.failures))
+		s.rate(len(records), time.Since(began))
+	}
+	s.mu.Unlock()
+	if wait := time.Until(b.doubt); wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+	return err
+}
+
+// stage hands what is kept to a handler, if there is one.
+func (s *shift) stage(ctx context.Context, b *batch, stage handler.Stage, target handler.Target) error {
+	if !target.Is() || len(b.kept) == 0 {
+		return nil
+	}
+	result, err := s.invoker.Run(ctx, stage, target, b.kept, func() bool { return s.mayStart(target.Timeout) })
+	if err != nil {
+		return err
+	}
+	b.kept, b.doubt = result.Kept, result.Doubt
+	b.filtered = append(b.filtered, result.Filtered...)
+	b.unstarted = append(b.unstarted, result.Unstarted...)
+	for id, reason := range result.Failed {
+		b.failures = append(b.failures, registry.Failure{
+			MessageID: id, Receives: b.held[id].Receives, Worker: s.post.Execution, Stage: string(stage), Reason: reason,
+		})
+	}
+	return nil
+}
+
+// settle acknowledges what was handled or filtered and returns the rest: what
+// failed after a backoff and not before its handler must have ended, what was
+// not started at once.
+func (s *shift) settle(ctx context.Context, b batch) error {
+	done := make([]queue.Held, 0, len(b.kept)+len(b.filtered))
+	for _, r := range b.kept {
+		done = append(done, b.held[r.MessageID])
+	}
+	for _, id := range b.filtered {
+		done = append(done, b.held[id])
+	}
+	var failed []queue.Held
+	for _, f := range b.failures {
+		failed = append(failed, b.held[f.MessageID])
+	}
+	doubt := time.Until(b.doubt)
+	return errors.Join(
+		s.queue.Delete(ctx, done),
+		s.queue.Return(ctx, failed, func(h queue.Held) time.Duration {
+			return max(s.config.Backoff.Delay(h.Receives), doubt)
+		}),
+		s.queue.Return(ctx, queue.Hold(b.unstarted), func(queue.Held) time.Duration { return 0 }),
+		s.registry.RecordFailures(ctx, time.Now(), b.failures),
+	)
+}

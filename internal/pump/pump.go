@@ -1,0 +1,316 @@
+// Package pump is the stream lane: one shift of a worker inside one Lambda
+// invocation. It receives, transforms, processes and settles many batches at
+// once, reports home, and starts no handler that it could not see to its end.
+package pump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/queue"
+	"github.com/musterq/muster/internal/registry"
+)
+
+const (
+	// ShiftLength is how long a shift lasts at most: 14 minutes of the 15 that
+	// Lambda gives.
+	ShiftLength = 14 * time.Minute
+	// ReportEvery is how often a pump reports home.
+	ReportEvery = time.Minute
+	// lease is how long after a report was sent handlers may still be started.
+	lease = 100 * time.Second
+	// settleMargin is kept free at the end for settling.
+	settleMargin = 30 * time.Second
+	// longPoll is SQS's longest wait.
+	longPoll = 20 * time.Second
+	// lastShift is when a successor takes over, long before an execution's
+	// 25,000 events: a shift takes 14 of them.
+	lastShift = 1000
+	// giveUp is how many receives may fail in a row.
+	giveUp = 5
+)
+
+// Config of a pump.
+type Config struct {
+	Fleet    string
+	Table    string
+	QueueURL string
+	QueueARN string
+	Process  handler.Target
+	// Transform is optional.
+	Transform handler.Target
+	// BatchSize is the most messages of one event, 1 to 10.
+	BatchSize int
+	// Idle is how long a worker finds nothing before it goes home.
+	Idle    time.Duration
+	Backoff message.Backoff
+}
+
+// handlers is how long both handlers of a batch take at most.
+func (c Config) handlers() time.Duration { return c.Process.Timeout + c.Transform.Timeout }
+
+// Validate refuses what cannot work in the stream lane.
+func (c Config) Validate() error {
+	if most := ShiftLength - settleMargin - lease; c.handlers() > most {
+		return fmt.Errorf("handlers with time-outs of %s together are too slow for the stream lane, whose shifts leave %s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps", c.handlers(), most)
+	}
+	return nil
+}
+
+// Input of a shift, from the worker state machine.
+type Input struct {
+	Fleet     string `json:"fleet"`
+	Worker    string `json:"worker"`
+	Execution string `json:"execution"`
+	// Shift is the number of shifts that this execution has worked.
+	Shift int `json:"shift"`
+}
+
+// Output of a shift. Every field is always there.
+type Output struct {
+	// Next is what the worker does now: report home, go home, hand over, wait or
+	// relieved.
+	Next  string `json:"next"`
+	Shift int    `json:"shift"`
+	// WaitUntil is when an earlier pump can no longer run, where Next is wait.
+	WaitUntil string `json:"waitUntil"`
+	Handled   int64  `json:"handled"`
+	Failed    int64  `json:"failed"`
+	Filtered  int64  `json:"filtered"`
+}
+
+// Pump runs shifts.
+type Pump struct {
+	config   Config
+	queue    *queue.Queue
+	registry *registry.Registry
+	invoker  *handler.Invoker
+}
+
+// New makes a pump.
+func New(cfg aws.Config, c Config) (*Pump, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &Pump{
+		config:   c,
+		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
+		registry: registry.New(cfg, c.Table, c.Fleet),
+		invoker:  handler.New(cfg),
+	}, nil
+}
+
+// shift is the state of one shift.
+type shift struct {
+	*Pump
+	post   registry.Post
+	token  string
+	worker registry.Worker
+	// end is when the last poll must have ended and the last handler begun such
+	// that it can end in time.
+	end time.Time
+
+	mu       sync.Mutex
+	leasedTo time.Time
+	next     string
+	err      error
+	counts   registry.Counts
+	lastWork time.Time
+	inHand   int
+
+	stop  context.CancelFunc
+	quiet atomic.Bool
+	scout chan struct{}
+}
+
+// Shift works until the time is up, the queue has been empty for a while, or
+// orders say otherwise. token names this invocation; a repeated invocation has
+// another.
+func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error) {
+	now := time.Now()
+	s := &shift{
+		Pump:     p,
+		post:     registry.Post{Worker: in.Worker, Execution: in.Execution},
+		token:    token,
+		end:      now.Add(ShiftLength),
+		lastWork: now,
+		scout:    make(chan struct{}, 1),
+	}
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(s.end.Add(settleMargin)) {
+		s.end = deadline.Add(-settleMargin)
+	}
+	worker, err := p.registry.TakeShift(ctx, s.post, token, now, s.busyUntil(now))
+	var held *registry.HeldError
+	switch {
+	case errors.As(err, &held):
+		return Output{Next: "wait", Shift: in.Shift, WaitUntil: string(registry.At(held.Until.Add(time.Second)))}, nil
+	case errors.Is(err, registry.ErrRelieved):
+		return Output{Next: "relieved", Shift: in.Shift}, nil
+	case err != nil:
+		return Output{}, err
+	}
+	s.worker, s.counts, s.leasedTo = worker, worker.Counts, now.Add(lease)
+	before := worker.Counts
+	s.obey(worker)
+	s.work(ctx)
+
+	out := Output{Next: s.next, Shift: in.Shift + 1,
+		Handled: s.counts.Handled - before.Handled, Failed: s.counts.Failed - before.Failed, Filtered: s.counts.Filtered - before.Filtered}
+	if out.Next == "relieved" {
+		return out, nil
+	}
+	worker, err = p.registry.EndShift(ctx, s.post, token, time.Now(), s.counts)
+	if errors.Is(err, registry.ErrRelieved) {
+		out.Next = "relieved"
+		return out, nil
+	}
+	if err = errors.Join(s.err, err); err != nil {
+		return Output{}, err
+	}
+	s.obey(worker)
+	out.Next = s.next
+	switch {
+	case out.Next == "go home" && worker.Stay && worker.Orders != registry.Drain:
+		out.Next = "report home"
+	case out.Next == "":
+		out.Next = "report home"
+	}
+	if out.Next == "report home" && out.Shift >= lastShift {
+		out.Next = "hand over"
+	}
+	return out, nil
+}
+
+// busyUntil is the promise of a report sent now: what it lets start will have
+// ended by then.
+func (s *shift) busyUntil(sent time.Time) time.Time {
+	return sent.Add(lease + s.config.handlers() + registry.ClockMargin)
+}
+
+// work runs the worker's batches side by side, and reports home, until the
+// shift ends and every handler has returned.
+func (s *shift) work(ctx context.Context) {
+	polling, stop := context.WithCancel(ctx)
+	defer stop()
+	s.stop = stop
+	if s.next != "" {
+		return
+	}
+	reporting, done := context.WithCancel(ctx)
+	var reporter, batches sync.WaitGroup
+	reporter.Go(func() { s.reportHome(reporting) })
+	for range s.worker.Parallelism {
+		batches.Go(func() { s.batches(ctx, polling) })
+	}
+	batches.Wait()
+	done()
+	reporter.Wait()
+}
+
+// finish ends the shift: no more polls begin. The first reason stands, but for
+// being relieved, which overrules.
+func (s *shift) finish(next string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == "" || next == "relieved" {
+		s.next = next
+	}
+	if s.err == nil {
+		s.err = err
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+}
+
+// obey follows the orders that a report brought back.
+func (s *shift) obey(w registry.Worker) {
+	switch w.Orders {
+	case registry.Drain:
+		s.finish("go home", nil)
+	case registry.HandOver:
+		s.finish("hand over", nil)
+	}
+}
+
+// reportHome reports every minute. While a report fails it is repeated every
+// ten seconds; no handler starts once the last good one is too old.
+func (s *shift) reportHome(ctx context.Context) {
+	wait := ReportEvery
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		sent := time.Now()
+		s.mu.Lock()
+		counts := s.counts
+		counts.InHand = s.inHand
+		s.mu.Unlock()
+		worker, err := s.registry.ReportShift(ctx, s.post, s.token, sent, s.busyUntil(sent), counts)
+		switch {
+		case errors.Is(err, registry.ErrRelieved):
+			s.finish("relieved", nil)
+			return
+		case err != nil:
+			wait = 10 * time.Second
+		default:
+			wait = ReportEvery
+			s.mu.Lock()
+			s.leasedTo = sent.Add(lease)
+			s.mu.Unlock()
+			s.obey(worker)
+		}
+	}
+}
+
+// mayStart says whether a handler may start now: it will end before the shift
+// does and before what the last report promised.
+func (s *shift) mayStart(timeout time.Duration) bool {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next != "relieved" && now.Before(s.leasedTo) && !now.Add(timeout).After(s.end)
+}
+
+// patience is how long this poll may wait for messages. 0 ends the shift.
+func (s *shift) patience() time.Duration {
+	now := time.Now()
+	left := s.end.Sub(now) - s.config.handlers()
+	if left < time.Second {
+		s.finish("report home", nil)
+		return 0
+	}
+	s.mu.Lock()
+	idle := s.config.Idle - now.Sub(s.lastWork)
+	busy := s.inHand > 0
+	s.mu.Unlock()
+	if s.worker.Stay || busy {
+		idle = longPoll
+	}
+	if idle <= 0 {
+		s.finish("go home", nil)
+		return 0
+	}
+	return min(max(idle.Round(time.Second), time.Second), left, longPoll)
+}
+
+// rate is the worker's measured service rate, messages a second, smoothed.
+func (s *shift) rate(messages int, took time.Duration) {
+	now := float64(messages) / max(took.Seconds(), 0.001) * float64(s.worker.Parallelism)
+	if s.counts.Rate == 0 {
+		s.counts.Rate = now
+		return
+	}
+	s.counts.Rate = math.Round((0.9*s.counts.Rate+0.1*now)*1000) / 1000
+}

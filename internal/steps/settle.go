@@ -1,0 +1,141 @@
+package steps
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/queue"
+	"github.com/musterq/muster/internal/registry"
+)
+
+// SettleInput comes from the Settle state.
+type SettleInput struct {
+	Fleet     string      `json:"fleet"`
+	Worker    string      `json:"worker"`
+	Execution string      `json:"execution"`
+	Seq       int64       `json:"seq"`
+	Object    string      `json:"object"`
+	Messages  []Item      `json:"messages"`
+	Reply     *Reply      `json:"reply"`
+	Error     *StateError `json:"error"`
+}
+
+// Settled is what the next poll starts from.
+type Settled struct {
+	Seq   int64 `json:"seq"`
+	Empty int   `json:"empty"`
+}
+
+// Settle deletes what was handled or filtered, returns the rest to the queue
+// and keeps the reasons. It can be repeated. That the worker was relieved
+// meanwhile changes nothing here: the next poll finds out.
+func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
+	in.conclude()
+	var done, failed, unstarted []queue.Held
+	var failures []registry.Failure
+	var counts registry.Counts
+	for _, m := range in.Messages {
+		switch m.Outcome {
+		case Handled:
+			counts.Handled++
+			done = append(done, m.Held)
+		case Filtered:
+			counts.Filtered++
+			done = append(done, m.Held)
+		case Unstarted:
+			unstarted = append(unstarted, m.Held)
+		default:
+			counts.Failed++
+			failed = append(failed, m.Held)
+			failures = append(failures, registry.Failure{MessageID: m.MessageID, Receives: m.Receives, Worker: in.Execution, Stage: m.Stage, Reason: m.Reason})
+		}
+	}
+	err := errors.Join(
+		l.queue.Delete(ctx, done),
+		l.queue.Return(ctx, failed, func(h queue.Held) time.Duration { return l.config.Backoff.Delay(h.Receives) }),
+		l.queue.Return(ctx, unstarted, func(queue.Held) time.Duration { return 0 }),
+		l.registry.RecordFailures(ctx, time.Now(), failures),
+		l.forget(ctx, in.Object),
+	)
+	if err != nil {
+		return Settled{}, err
+	}
+	_, err = l.registry.EndBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, in.Seq, time.Now(), counts)
+	if err != nil && !errors.Is(err, registry.ErrRelieved) {
+		return Settled{}, err
+	}
+	return Settled{Seq: in.Seq}, nil
+}
+
+func (l *Lane) forget(ctx context.Context, object string) error {
+	if object == "" {
+		return nil
+	}
+	if _, err := l.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &l.config.Bucket, Key: &object}); err != nil {
+		return fmt.Errorf("delete the batch %s from bucket %s: %w", object, l.config.Bucket, err)
+	}
+	return nil
+}
+
+// conclude gives the messages that are still pending their outcome: what the
+// state machine caught, or what the process handler reported.
+func (in *SettleInput) conclude() {
+	var pending []message.Record
+	for _, m := range in.Messages {
+		if m.Outcome == Pending {
+			pending = append(pending, message.Record{MessageID: m.MessageID})
+		}
+	}
+	failures := message.Failures{}
+	switch {
+	case in.Error != nil && in.Error.Error == "Lambda.TooManyRequestsException":
+		failures = nil
+	case in.Error != nil:
+		failures = message.All(pending, in.Error.reason())
+	case in.Reply != nil:
+		for _, list := range in.Reply.Failures {
+			for id, reason := range message.FailedItems(pending, list) {
+				failures[id] = reason
+			}
+		}
+	}
+	for i := range in.Messages {
+		m := &in.Messages[i]
+		if m.Outcome != Pending {
+			continue
+		}
+		reason, bad := failures[m.MessageID]
+		switch {
+		case failures == nil:
+			m.Outcome = Unstarted
+		case bad:
+			m.Outcome, m.Stage, m.Reason = Failed, string(handler.Process), "process handler: "+reason
+		default:
+			m.Outcome = Handled
+		}
+	}
+}
+
+// reason words what a Catch caught: a function's own error is in the cause.
+func (e StateError) reason() string {
+	var f struct {
+		ErrorType    string `json:"errorType"`
+		ErrorMessage string `json:"errorMessage"`
+	}
+	switch err := json.Unmarshal([]byte(e.Cause), &f); {
+	case e.Error == "States.DataLimitExceeded":
+		return "its reply is over the 256 KiB that a state machine can take: reply with batchItemFailures only, or use the stream lane"
+	case err == nil && f.ErrorMessage != "":
+		return shorten(e.Error + ": " + f.ErrorMessage)
+	case e.Cause == "":
+		return e.Error
+	}
+	return shorten(e.Error + ": " + e.Cause)
+}

@@ -1,0 +1,222 @@
+// Package steps is the steps lane: what the worker state machine's Poll,
+// Transform, Process large and Settle states do. Between them a [Batch] travels
+// through the state; bodies too large for it wait in S3.
+package steps
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/queue"
+	"github.com/musterq/muster/internal/registry"
+)
+
+const (
+	// maxInline is the largest encoded event that travels in state. The whole
+	// state stays under 200 KiB of the 256 KiB that Step Functions allows.
+	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+	maxInline = 150 * 1024
+	// maxReason is the longest reason that travels in state, in bytes.
+	maxReason = 1000
+	// longPoll is SQS's longest wait.
+	longPoll = 20 * time.Second
+	// overhead of a state beside the handler's own time: cold starts, S3,
+	// throttled transitions.
+	overhead = 30 * time.Second
+	// lastBatch is when a successor takes over: a batch takes at most 60 of an
+	// execution's 25,000 events.
+	lastBatch = 400
+)
+
+// Config of the steps lane.
+type Config struct {
+	Fleet    string
+	Table    string
+	QueueURL string
+	QueueARN string
+	// Bucket where large bodies wait.
+	Bucket  string
+	Process handler.Target
+	// Transform is optional.
+	Transform handler.Target
+	// BatchSize is the most messages of one event, 1 to 10.
+	BatchSize int
+	// Idle is how long a worker finds nothing before it goes home.
+	Idle    time.Duration
+	Backoff message.Backoff
+}
+
+// Timeouts of the worker state machine's tasks, in seconds: part of a worker's
+// input, since a definition cannot take numbers from the template.
+type Timeouts struct {
+	Transform    int `json:"transform"`
+	Process      int `json:"process"`
+	ProcessLarge int `json:"processLarge"`
+}
+
+// TimeoutsOf gives each task its handler's time-out and what comes on top.
+func TimeoutsOf(process, transform time.Duration) Timeouts {
+	seconds := func(d time.Duration) int { return int(d / time.Second) }
+	return Timeouts{
+		Transform:    seconds(transform + handler.Patience + overhead),
+		Process:      seconds(process + overhead),
+		ProcessLarge: seconds(process + handler.Patience + overhead),
+	}
+}
+
+// busyFor is how long after a poll began its handlers may run: the wait, then
+// each stage with its throttling.
+func (c Config) busyFor() time.Duration {
+	d := longPoll + c.Process.Timeout + handler.Patience + 2*overhead
+	if c.Transform.Is() {
+		d += c.Transform.Timeout + handler.Patience + 2*overhead
+	}
+	return d + registry.ClockMargin
+}
+
+// Outcome of a message so far.
+type Outcome string
+
+const (
+	// Pending is for what the process handler is yet to say.
+	Pending Outcome = ""
+	// Handled is done.
+	Handled Outcome = "handled"
+	// Filtered is done: the transform handler kept it back.
+	Filtered Outcome = "filtered"
+	// Failed goes back to the queue after a backoff.
+	Failed Outcome = "failed"
+	// Unstarted goes back to the queue at once: no handler had it.
+	Unstarted Outcome = "unstarted"
+)
+
+// Item is one message of a batch on its way.
+type Item struct {
+	queue.Held
+	Outcome Outcome `json:"outcome"`
+	// Stage and Reason of a failure.
+	Stage  string `json:"stage"`
+	Reason string `json:"reason"`
+}
+
+// Batch is what travels through the state. Every field is always there, for a
+// missing path cannot be caught.
+type Batch struct {
+	// Next is the state to go to: process, process large, transform, settle,
+	// poll, go home, hand over or relieved.
+	Next string `json:"next"`
+	// Seq numbers the polls of an execution: a late poll is told by it.
+	Seq int64 `json:"seq"`
+	// Empty is for how many seconds polls have found nothing.
+	Empty int `json:"empty"`
+	// BusyUntil is when the batch's handlers must have ended.
+	BusyUntil string `json:"busyUntil"`
+	// Event for the process handler. Without records while Object holds it.
+	Event message.Event `json:"event"`
+	// Object is the key of the event in the bucket. Empty if it was never there.
+	Object   string `json:"object"`
+	Messages []Item `json:"messages"`
+	// Reply holds the process handler's failed identifiers, Error what was caught
+	// instead: both are the state machine's to write.
+	Reply *Reply      `json:"reply"`
+	Error *StateError `json:"error"`
+}
+
+// Reply is what the state machine keeps of a process handler's reply: the value
+// of every batchItemFailures in it.
+type Reply struct {
+	Failures []json.RawMessage `json:"failures"`
+}
+
+// StateError is an error as a Catch puts it into state.
+type StateError struct {
+	Error string `json:"Error"`
+	Cause string `json:"Cause"`
+}
+
+// Lane runs the functions of the steps lane.
+type Lane struct {
+	config   Config
+	queue    *queue.Queue
+	registry *registry.Registry
+	invoker  *handler.Invoker
+	objects  *s3.Client
+}
+
+// New makes the steps lane.
+func New(cfg aws.Config, c Config) *Lane {
+	return &Lane{
+		config:   c,
+		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
+		registry: registry.New(cfg, c.Table, c.Fleet),
+		invoker:  handler.New(cfg),
+		objects:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
+	}
+}
+
+// carry puts records into the batch, or into the bucket if they are too large
+// for state.
+func (l *Lane) carry(ctx context.Context, b *Batch, records []message.Record, newKey string) error {
+	event := message.Event{Records: records}
+	payload, err := event.Encode()
+	if err != nil {
+		return err
+	}
+	if len(payload) <= maxInline {
+		b.Event, b.Next = event, "process"
+		return nil
+	}
+	if b.Object == "" {
+		b.Object = newKey
+	}
+	_, err = l.objects.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &l.config.Bucket, Key: &b.Object, Body: bytes.NewReader(payload), ContentType: aws.String("application/json"),
+	})
+	if err != nil {
+		return fmt.Errorf("put a batch of %d bytes into bucket %s: %w", len(payload), l.config.Bucket, err)
+	}
+	b.Event, b.Next = message.Event{Records: []message.Record{}}, "process large"
+	return nil
+}
+
+// records are the batch's records, wherever they are.
+func (l *Lane) records(ctx context.Context, b Batch) ([]message.Record, error) {
+	if len(b.Event.Records) > 0 || b.Object == "" {
+		return b.Event.Records, nil
+	}
+	out, err := l.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.config.Bucket, Key: &b.Object})
+	if err != nil {
+		return nil, fmt.Errorf("get the batch %s from bucket %s: %w", b.Object, l.config.Bucket, err)
+	}
+	defer out.Body.Close()
+	payload, err := io.ReadAll(out.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the batch %s: %w", b.Object, err)
+	}
+	var event message.Event
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return nil, fmt.Errorf("the batch %s is not an event: %w", b.Object, err)
+	}
+	return event.Records, nil
+}
+
+// shorten cuts a reason to what state has room for.
+func shorten(reason string) string {
+	if len(reason) <= maxReason {
+		return reason
+	}
+	cut := maxReason
+	for cut > 0 && reason[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return reason[:cut] + "..."
+}
