@@ -56,6 +56,9 @@ func (q *queue) note(at time.Time) {
 		q.past = nil
 		return
 	}
+	if q.past == nil {
+		at = time.Time{} // what was before counts as the same
+	}
 	q.past = q.past.add(sample{at, q.depth()}, at.Add(-stale))
 }
 
@@ -85,15 +88,12 @@ func (h history) add(s sample, needed time.Time) history {
 	return append(h[drop:], s)
 }
 
-// at is the depth at a time; before all samples, the first of them.
+// at is the depth at a time, or the current one where nothing is remembered.
 func (h history) at(t time.Time, current Depth) Depth {
 	for i := len(h) - 1; i >= 0; i-- {
 		if !h[i].at.After(t) {
 			return h[i].depth
 		}
-	}
-	if len(h) > 0 {
-		return h[0].depth
 	}
 	return current
 }
