@@ -68,9 +68,8 @@ func invalidHandle(handle string) *api.Error {
 	return api.Errorf("ReceiptHandleIsInvalid", "The input receipt handle \"%s\" is not a valid receipt handle.", handle)
 }
 
-// unavailableHandle is what a handle gets whose message is gone or has been
-// received again: "If the message gets received again, the handle from the
-// first receive becomes invalid" (worded as logs of AWS show it).
+// unavailableHandle is what ChangeMessageVisibility answers to a handle whose
+// message is gone or has been received again.
 func unavailableHandle(handle string) *api.Error {
 	return invalidValue(handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.")
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
@@ -162,7 +164,8 @@ func (o *Outgoing) check(set *settings, tooLong string) error {
 	if err := checkAttributes(o.MessageAttributes); err != nil {
 		return err
 	}
-	for name, v := range o.MessageSystemAttributes {
+	for _, name := range slices.Sorted(maps.Keys(o.MessageSystemAttributes)) {
+		v := o.MessageSystemAttributes[name]
 		if name != "AWSTraceHeader" {
 			return invalidParameter("Message system attribute name '%s' is invalid.", name)
 		}

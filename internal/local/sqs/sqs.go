@@ -38,7 +38,8 @@ type Options struct {
 	// long ago: AWS lets them lag by a minute and more. Defaults to 0.
 	StaleDepths time.Duration
 	// GhostDepth adds messages that no receive will ever yield to
-	// ApproximateNumberOfMessages, by queue name. Defaults to none.
+	// ApproximateNumberOfMessages, by queue name. The map must not change after
+	// it was set. Defaults to none.
 	GhostDepth map[string]int
 	// ShortReceives lets a short poll return fewer messages than there are,
 	// none included, as a sample of AWS's servers does. Seeded. Defaults to
