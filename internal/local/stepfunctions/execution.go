@@ -1,0 +1,202 @@
+package stepfunctions
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/musterq/muster/internal/local/api"
+)
+
+type status string
+
+const (
+	statusRunning   status = "RUNNING"
+	statusSucceeded status = "SUCCEEDED"
+	statusFailed    status = "FAILED"
+	statusTimedOut  status = "TIMED_OUT"
+	statusAborted   status = "ABORTED"
+)
+
+// How long an execution may run.
+// See https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html.
+const (
+	maxStandard = 365 * 24 * time.Hour
+	maxExpress  = 5 * time.Minute
+)
+
+// execution is one execution of a state machine.
+type execution struct {
+	service   *Service
+	machine   *machine
+	revision  *revision
+	arn, name string
+	number    int64 // in its machine, for paging
+	inputText string
+	input     any
+	trace     string
+	started   time.Time
+	deadline  *time.Timer
+
+	// ctx ends with the execution.
+	ctx    context.Context
+	cancel context.CancelFunc
+	// done is closed when the execution has ended; what follows does not change
+	// after that.
+	done chan struct{}
+
+	contextExecution, contextMachine map[string]any
+
+	mu      sync.Mutex
+	status  status
+	stopped time.Time
+	output  any
+	failure *failure
+	events  []event
+	count   int64
+}
+
+// launch starts an execution that is already registered.
+func (x *execution) launch() {
+	x.ctx, x.cancel = context.WithCancel(x.service.ctx)
+	x.contextExecution, x.contextMachine = x.contextObjects()
+	x.record(event{kind: executionStarted, value: x.input})
+	x.notify()
+	limit := maxStandard
+	if x.machine.express {
+		limit = maxExpress
+	}
+	if d := x.revision.definition.timeout; d > 0 {
+		limit = min(limit, d)
+	}
+	x.deadline = time.AfterFunc(limit, func() {
+		x.finish(statusTimedOut, nil, timedOut(false), 0)
+	})
+	x.service.running.Go(x.run)
+}
+
+func (x *execution) run() {
+	t := &thread{x: x, ctx: x.ctx}
+	output, f := t.run(x.revision.definition.flow, x.input)
+	switch {
+	case f == nil:
+		x.finish(statusSucceeded, output, nil, t.previous)
+	case f != halted:
+		x.finish(statusFailed, nil, f, t.previous)
+	default:
+		// Somebody else has finished it, or the service is closed.
+		x.cancel()
+		x.deadline.Stop()
+	}
+}
+
+var endEvents = map[status]eventKind{
+	statusSucceeded: executionSucceeded, statusFailed: executionFailed,
+	statusTimedOut: executionTimedOut, statusAborted: executionAborted,
+}
+
+// finish ends the execution, if nothing has before.
+func (x *execution) finish(end status, output any, f *failure, previous int64) bool {
+	x.mu.Lock()
+	if x.status != statusRunning {
+		x.mu.Unlock()
+		return false
+	}
+	e := event{kind: endEvents[end], previous: previous, value: output}
+	if f != nil {
+		e.value = f
+	}
+	x.append(e)
+	x.status, x.output, x.failure = end, output, f
+	x.stopped = time.Now()
+	x.mu.Unlock()
+	x.cancel()
+	x.deadline.Stop()
+	x.service.ended(x)
+	close(x.done)
+	x.notify()
+	return true
+}
+
+// ended settles the books of an execution that has ended.
+func (s *Service) ended(x *execution) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x.machine.running--
+	if x.machine.express {
+		delete(s.executions, x.arn)
+	} else {
+		s.open--
+	}
+	s.remove(x.machine)
+}
+
+// record appends an event and returns its id, 0 once the execution has ended.
+// An execution whose history is full fails: the last event says so.
+func (x *execution) record(e event) int64 {
+	x.mu.Lock()
+	if x.status != statusRunning {
+		x.mu.Unlock()
+		return 0
+	}
+	if limit := x.service.options.Quotas.HistoryEvents; !x.machine.express && x.count >= limit-1 {
+		x.mu.Unlock()
+		x.finish(statusFailed, nil, failed(errorRuntime, "The execution reached the maximum number of history events (%d).", limit), e.previous)
+		return 0
+	}
+	x.append(e)
+	id := x.count
+	x.mu.Unlock()
+	return id
+}
+
+// append counts an event, and keeps it unless the execution is Express: those
+// have no history. Execution.mu must be held.
+func (x *execution) append(e event) {
+	x.count++
+	if x.machine.express {
+		return
+	}
+	e.at = time.Now()
+	x.events = append(x.events, e)
+}
+
+func (x *execution) transition() {
+	x.machine.transitions.Add(1)
+	x.service.transitions.Add(1)
+}
+
+// closed says when the execution ended.
+func (x *execution) closed() (time.Time, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.stopped, x.status != statusRunning
+}
+
+// execution finds one by its ARN.
+func (s *Service) execution(arn string) (*execution, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.executions[arn]
+	return x, ok
+}
+
+// machineOf is the ARN of the state machine of an execution.
+func (s *Service) machineOf(executionARN string) string {
+	if x, ok := s.execution(executionARN); ok {
+		return x.machine.arn
+	}
+	return ""
+}
+
+// standardExecution finds the execution that a call names.
+func (s *Service) standardExecution(arn string) (*execution, error) {
+	if err := s.checkARN(arn, "execution"); err != nil {
+		return nil, err
+	}
+	x, ok := s.execution(arn)
+	if !ok {
+		return nil, api.Errorf("ExecutionDoesNotExist", "Execution Does Not Exist: '%s'", arn)
+	}
+	return x, nil
+}

@@ -1,0 +1,133 @@
+package stepfunctions
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/stepfunctions/expression"
+)
+
+// integration makes the call of a task. It runs beside the execution's thread
+// and outlives it: neither a time-out of the task nor the end of the execution
+// takes back a call that was sent.
+type integration interface {
+	call(ctx context.Context, j *job) (any, *failure)
+}
+
+// job is one attempt at a task.
+type job struct {
+	caller     api.Caller
+	parameters any
+	// submitted is called with the answer of a call that is not yet the result.
+	submitted func(answer any)
+	// abandoned ends when nobody waits for the result any more.
+	abandoned context.Context
+}
+
+// routed calls an operation of a service of this account.
+type routed struct {
+	s                  *Service
+	service, operation string
+	dialect            dialect
+	// camel is for Step Functions itself: members are camelCase on the wire and
+	// PascalCase in a state machine.
+	camel bool
+	// texts are members that are strings of JSON on the wire. A state machine
+	// may give the JSON itself.
+	texts []string
+	// metadata adds SdkHttpMetadata to the result, as optimised integrations do.
+	metadata bool
+	// seconds leaves times as numbers, as optimised integrations do.
+	seconds bool
+}
+
+func (r *routed) call(ctx context.Context, j *job) (any, *failure) {
+	requestID := r.s.random.UUID()
+	input, err := expression.Marshal(r.encode(j.parameters))
+	if err != nil {
+		return nil, failed(errorRuntime, "%s", err)
+	}
+	output, err := r.s.router.Call(ctx, r.service, r.operation, j.caller, input)
+	if err != nil {
+		return nil, r.dialect.failure(err, requestID)
+	}
+	text, err := json.Marshal(output)
+	if err != nil {
+		return nil, r.dialect.failure(err, requestID)
+	}
+	result, err := expression.Parse(text)
+	if err != nil {
+		return nil, r.dialect.failure(err, requestID)
+	}
+	if r.camel {
+		result = r.pascal(result)
+	}
+	if fields, ok := result.(map[string]any); ok && r.metadata {
+		addMetadata(fields, httpHeaders("application/x-amz-json-1.0", len(text), requestID), requestID)
+	}
+	return result, nil
+}
+
+// encode turns parameters into the wire's form.
+func (r *routed) encode(v any) any {
+	if !r.camel && len(r.texts) == 0 {
+		return v
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			switch e.(type) {
+			case string, nil:
+			default:
+				if slices.Contains(r.texts, k) {
+					e = encoded(e)
+					break
+				}
+				e = r.encode(e)
+			}
+			if r.camel {
+				k = strings.ToLower(k[:min(1, len(k))]) + k[min(1, len(k)):]
+			}
+			out[k] = e
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = r.encode(e)
+		}
+		return out
+	}
+	return v
+}
+
+// times are the members of Step Functions' own answers that are timestamps.
+var times = []string{"StartDate", "StopDate", "CreationDate", "UpdateDate", "RedriveDate", "Timestamp"}
+
+// pascal turns an answer of Step Functions into a state machine's form.
+func (r *routed) pascal(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			k = strings.ToUpper(k[:min(1, len(k))]) + k[min(1, len(k)):]
+			if at, ok := numeric(e); ok && !r.seconds && slices.Contains(times, k) {
+				out[k] = clock(unix(at))
+				continue
+			}
+			out[k] = r.pascal(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = r.pascal(e)
+		}
+		return out
+	}
+	return v
+}

@@ -1,0 +1,245 @@
+package stepfunctions
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// pattern is what a task waits for.
+// See https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html.
+type pattern int
+
+const (
+	requestResponse pattern = iota
+	// runJob waits until the job has ended: ".sync".
+	runJob
+	// runJobJSON is ".sync:2": the job's output is JSON, not a string of it.
+	runJobJSON
+	// callback waits for the task's token: ".waitForTaskToken".
+	callback
+)
+
+// target is what a Task calls.
+type target struct {
+	// arn is Resource as it was written.
+	arn string
+	// resource and kind are how events name it: "invoke.waitForTaskToken", "lambda".
+	resource, kind string
+	pattern        pattern
+	// function marks a Resource that is a function's own ARN.
+	function bool
+	call     integration
+}
+
+// what names the target where its result is too large.
+func (g *target) what() string {
+	if g.function {
+		return g.arn
+	}
+	return g.kind
+}
+
+// optimised is an optimised integration of one action.
+// See https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html.
+type optimised struct {
+	required []string
+	fields   []string
+	jobs     bool
+	callback bool
+	make     func(s *Service) integration
+}
+
+var optimisedActions = map[string]optimised{
+	"lambda:invoke": {
+		required: []string{"FunctionName"},
+		fields:   []string{"Payload", "InvocationType", "LogType", "ClientContext", "Qualifier"},
+		callback: true,
+		make:     func(s *Service) integration { return invokeFunction{s} },
+	},
+	"states:startExecution": {
+		required: []string{"StateMachineArn"},
+		fields:   []string{"Input", "Name", "TraceHeader"},
+		jobs:     true, callback: true,
+		make: func(s *Service) integration {
+			return &routed{s: s, service: "states", operation: "StartExecution", dialect: statesDialect, camel: true, metadata: true, seconds: true, texts: []string{"Input"}}
+		},
+	},
+	"sqs:sendMessage": {
+		required: []string{"QueueUrl", "MessageBody"},
+		fields:   []string{"DelaySeconds", "MessageAttributes", "MessageDeduplicationId", "MessageGroupId", "MessageSystemAttributes"},
+		callback: true,
+		make: func(s *Service) integration {
+			return &routed{s: s, service: "sqs", operation: "SendMessage", dialect: sqsDialect, metadata: true, texts: []string{"MessageBody"}}
+		},
+	},
+	"events:putEvents": {
+		required: []string{"Entries"},
+		callback: true,
+		make:     func(s *Service) integration { return putEvents{s} },
+	},
+	"dynamodb:getItem": dynamodbAction("GetItem",
+		[]string{"TableName", "Key"},
+		"AttributesToGet", "ConsistentRead", "ExpressionAttributeNames", "ProjectionExpression", "ReturnConsumedCapacity"),
+	"dynamodb:putItem": dynamodbAction("PutItem",
+		[]string{"TableName", "Item"},
+		"ConditionalOperator", "ConditionExpression", "Expected", "ExpressionAttributeNames", "ExpressionAttributeValues",
+		"ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "ReturnValues", "ReturnValuesOnConditionCheckFailure"),
+	"dynamodb:deleteItem": dynamodbAction("DeleteItem",
+		[]string{"TableName", "Key"},
+		"ConditionalOperator", "ConditionExpression", "Expected", "ExpressionAttributeNames", "ExpressionAttributeValues",
+		"ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "ReturnValues", "ReturnValuesOnConditionCheckFailure"),
+	"dynamodb:updateItem": dynamodbAction("UpdateItem",
+		[]string{"TableName", "Key"},
+		"AttributeUpdates", "ConditionalOperator", "ConditionExpression", "Expected", "ExpressionAttributeNames", "ExpressionAttributeValues",
+		"ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "ReturnValues", "ReturnValuesOnConditionCheckFailure", "UpdateExpression"),
+}
+
+func dynamodbAction(operation string, required []string, fields ...string) optimised {
+	return optimised{required: required, fields: fields, make: func(s *Service) integration {
+		return &routed{s: s, service: "dynamodb", operation: operation, dialect: dynamodbDialect, metadata: true}
+	}}
+}
+
+// sdkServices are the services of SDK integrations by the name that ARNs have:
+// the router's name of the service, and how errors are named.
+// See https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html.
+var sdkServices = map[string]struct {
+	service string
+	dialect dialect
+	texts   []string
+}{
+	"sqs":         {"sqs", sdkDialect("Sqs", sqsCodes), []string{"MessageBody"}},
+	"sfn":         {"states", sdkDialect("Sfn", sfnCodes), []string{"Input", "Output", "Definition"}},
+	"dynamodb":    {"dynamodb", sdkDialect("DynamoDb", dynamodbCodes), nil},
+	"lambda":      {"lambda", sdkDialect("Lambda", lambdaCodes), nil},
+	"s3":          {"s3", sdkDialect("S3", s3Codes), nil},
+	"eventbridge": {"events", sdkDialect("EventBridge", eventsCodes), []string{"Detail"}},
+	"cloudwatch":  {"cloudwatch", sdkDialect("CloudWatch", cloudwatchCodes), nil},
+}
+
+func sdkDialect(name string, modelled map[string]bool) dialect {
+	return dialect{prefix: name, base: name + "Exception", label: name, sdk2: true, modelled: modelled}
+}
+
+// target compiles a Task's Resource and checks the names of its Parameters.
+func (c *compiler) target(o *object) *target {
+	arn, ok := o.text("Resource")
+	if !ok {
+		o.require("Resource")
+		return nil
+	}
+	partition := "arn:" + c.service.account.Partition + ":"
+	rest, ok := strings.CutPrefix(arn, partition)
+	switch {
+	case !ok:
+	case strings.HasPrefix(rest, "lambda:"):
+		if part := strings.Split(rest, ":"); len(part) >= 5 && part[3] == "function" && part[4] != "" {
+			return &target{arn: arn, function: true, call: functionARN{c.service, arn}}
+		}
+	case strings.HasPrefix(rest, "states:::aws-sdk:"):
+		if g := c.sdkTarget(o, arn, strings.TrimPrefix(rest, "states:::aws-sdk:")); g != nil {
+			return g
+		}
+	case strings.HasPrefix(rest, "states:::"):
+		if g := c.optimisedTarget(o, arn, strings.TrimPrefix(rest, "states:::")); g != nil {
+			return g
+		}
+	case strings.HasPrefix(rest, "states:") && strings.Contains(rest, ":activity:"):
+		c.schema(o.child("Resource"), "The embedded runtime does not support activities")
+		return nil
+	}
+	c.schema(o.child("Resource"), "The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", arn)
+	return nil
+}
+
+// suffixes of Resource, and the patterns they ask for.
+var suffixes = map[string]pattern{
+	"": requestResponse, ".sync": runJob, ".sync:2": runJobJSON, ".waitForTaskToken": callback,
+}
+
+// cut takes "service:action.pattern" apart.
+func cut(name string) (action string, p pattern, ok bool) {
+	action = name
+	suffix := ""
+	if i := strings.IndexByte(name, '.'); i >= 0 {
+		action, suffix = name[:i], name[i:]
+	}
+	p, ok = suffixes[suffix]
+	return action, p, ok
+}
+
+// pattern refuses the patterns that Express does not have.
+func (c *compiler) pattern(o *object, p pattern) {
+	if !c.express {
+		return
+	}
+	switch p {
+	case runJob, runJobJSON:
+		c.schema(o.child("Resource"), "Express state machine does not support '.sync' service integration")
+	case callback:
+		// AWS's message has that second blank too.
+		c.schema(o.child("Resource"), "Express state machine does not support '.waitForTaskToken' service integration ")
+	}
+}
+
+func (c *compiler) optimisedTarget(o *object, arn, name string) *target {
+	action, p, ok := cut(name)
+	known, found := optimisedActions[action]
+	if !ok || !found || p == callback && !known.callback || (p == runJob || p == runJobJSON) && !known.jobs {
+		return nil
+	}
+	c.pattern(o, p)
+	c.parameters(o, known)
+	kind, _, _ := strings.Cut(action, ":")
+	g := &target{arn: arn, kind: kind, resource: strings.TrimPrefix(name, kind+":"), pattern: p, call: known.make(c.service)}
+	if p == runJob || p == runJobJSON {
+		g.call = &runExecution{g.call, c.service, p == runJobJSON}
+	}
+	return g
+}
+
+func (c *compiler) sdkTarget(o *object, arn, name string) *target {
+	full, p, ok := cut(name)
+	kind, action, _ := strings.Cut(full, ":")
+	known, found := sdkServices[kind]
+	if !ok || !found || action == "" || p != requestResponse && p != callback {
+		return nil
+	}
+	service, found := c.service.router.Service(known.service)
+	if !found {
+		return nil
+	}
+	operation := strings.ToUpper(action[:1]) + action[1:]
+	if _, found := service.Operations[operation]; !found || operation == action {
+		return nil
+	}
+	c.pattern(o, p)
+	return &target{
+		arn: arn, kind: "aws-sdk:" + kind, resource: strings.TrimPrefix(name, kind+":"), pattern: p,
+		call: &routed{
+			s: c.service, service: known.service, operation: operation, dialect: known.dialect,
+			camel: known.service == "states", texts: known.texts,
+		},
+	}
+}
+
+// parameters checks the names that an optimised integration takes.
+func (c *compiler) parameters(o *object, known optimised) {
+	v, _ := o.get("Parameters")
+	fields, _ := v.(map[string]any)
+	at := o.child("Parameters")
+	given := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		name := strings.TrimSuffix(key, ".$")
+		given[name] = true
+		if !slices.Contains(known.fields, name) && !slices.Contains(known.required, name) {
+			c.schema(at, "The field '%s' is not supported by Step Functions", name)
+		}
+	}
+	for _, name := range known.required {
+		if !given[name] {
+			c.schema(at, "The field '%s' is required but was missing", name)
+		}
+	}
+}
