@@ -14,6 +14,7 @@ import (
 type QueryInput struct {
 	TableName              string
 	KeyConditionExpression *string
+	KeyConditions          map[string]KeyCondition
 	ScanIndexForward       *bool
 	Paging
 }
@@ -25,7 +26,10 @@ func (s *Service) query(_ context.Context, _ api.Caller, in *QueryInput) (*PageO
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	if in.KeyConditionExpression == nil {
+	switch {
+	case in.KeyConditionExpression != nil && in.KeyConditions != nil:
+		return nil, invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {KeyConditions} Expression parameters: {KeyConditionExpression}")
+	case in.KeyConditionExpression == nil && in.KeyConditions == nil:
 		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
 	parsed, err := s.parser.Parse(expression.Request{
@@ -39,7 +43,12 @@ func (s *Service) query(_ context.Context, _ api.Caller, in *QueryInput) (*PageO
 	if err != nil {
 		return nil, err
 	}
-	terms, err := parsed.KeyCondition.KeyTerms(parsed.Scope)
+	var terms []expression.KeyTerm
+	if in.KeyConditions != nil {
+		terms, err = keyTerms(in.KeyConditions)
+	} else {
+		terms, err = parsed.KeyCondition.KeyTerms(parsed.Scope)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,74 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/eventbridge"
+	"github.com/musterq/muster/internal/local/lambda"
+	"github.com/musterq/muster/internal/local/stepfunctions"
+)
+
+// stepFunctionsOptions joins Step Functions to its neighbours: it invokes
+// functions, and tells EventBridge of executions.
+func (r *Runtime) stepFunctionsOptions() stepfunctions.Options {
+	o := r.options.StepFunctions
+	o.Seed = r.options.Seed
+	o.Invoke = r.invoke
+	tell := o.OnStatus
+	o.OnStatus = func(e stepfunctions.StatusEvent) {
+		r.publishStatus(e)
+		if tell != nil {
+			tell(e)
+		}
+	}
+	return o
+}
+
+func (r *Runtime) invoke(ctx context.Context, caller api.Caller, in stepfunctions.InvokeInput) (stepfunctions.InvokeOutput, error) {
+	out, err := r.Lambda.Invoke(ctx, caller, &lambda.InvokeInput{
+		FunctionName: in.FunctionName, InvocationType: in.InvocationType, LogType: in.LogType,
+		ClientContext: in.ClientContext, Qualifier: in.Qualifier, Payload: in.Payload,
+	})
+	if err != nil {
+		return stepfunctions.InvokeOutput{}, err
+	}
+	return stepfunctions.InvokeOutput{
+		StatusCode: out.StatusCode, FunctionError: out.FunctionError, LogResult: out.LogResult,
+		ExecutedVersion: out.ExecutedVersion, Payload: out.Payload,
+	}, nil
+}
+
+// publishStatus is best effort, as it is on AWS.
+// https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+func (r *Runtime) publishStatus(e stepfunctions.StatusEvent) {
+	detail, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	_ = r.Events.Publish(context.Background(), eventbridge.Event{
+		Source: "aws.states", DetailType: "Step Functions Execution Status Change",
+		Resources: []string{e.ExecutionARN}, Detail: detail,
+	})
+}
+
+// queueMetric answers CloudWatch for the metrics of SQS queues.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+func (r *Runtime) queueMetric(metric string, dimensions map[string]string) (float64, bool) {
+	d, ok := r.SQS.Depth(dimensions["QueueName"])
+	if !ok {
+		return 0, false
+	}
+	switch metric {
+	case "ApproximateNumberOfMessagesVisible":
+		return float64(d.Visible), true
+	case "ApproximateNumberOfMessagesNotVisible":
+		return float64(d.NotVisible), true
+	case "ApproximateNumberOfMessagesDelayed":
+		return float64(d.Delayed), true
+	case "ApproximateAgeOfOldestMessage":
+		return d.OldestAge.Seconds(), true
+	}
+	return 0, false
+}
