@@ -51,7 +51,7 @@ type plan struct {
 // and their cycles.
 // The error joins a *Violation or an *Error for each fault.
 func Validate(t *Template, o Options) error {
-	_, err := newPlan(t, o)
+	_, err := newPlan(t, o, 0)
 	return err
 }
 
@@ -62,7 +62,7 @@ func Validate(t *Template, o Options) error {
 // is no stack. A resource that fails is a *ResourceError: the stack is then
 // returned too, CREATE_FAILED, with what was made until then.
 func Deploy(ctx context.Context, t *Template, o Options) (*Stack, error) {
-	p, err := newPlan(t, o)
+	p, err := newPlan(t, o, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,9 @@ func Deploy(ctx context.Context, t *Template, o Options) (*Stack, error) {
 
 var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
 
-func newPlan(t *Template, o Options) (*plan, error) {
+// newPlan prepares a stack; generation tells stacks apart that had the name
+// before.
+func newPlan(t *Template, o Options, generation int) (*plan, error) {
 	if !stackName.MatchString(o.StackName) {
 		return nil, api.Errorf("ValidationError", "1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", o.StackName)
 	}
@@ -89,7 +91,8 @@ func newPlan(t *Template, o Options) (*plan, error) {
 			p.given[q.Name] = q.Default
 		}
 	}
-	p.stackID = o.Account.ARN("cloudformation", "stack/"+o.StackName+"/"+uuid.NewSHA1(uuid.NameSpaceURL, []byte(o.StackName)).String())
+	id := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", o.StackName, generation))
+	p.stackID = o.Account.ARN("cloudformation", "stack/"+o.StackName+"/"+id.String())
 	maps.Copy(values, map[string]any{
 		"AWS::AccountId": o.Account.ID,
 		"AWS::NoValue":   noValue{},
@@ -289,8 +292,7 @@ var quoted = regexp.MustCompile(`"(\w+)"`)
 // blame finds the line to name for an error: its own, that of the property that
 // it quotes, or the resource's.
 func (p *plan) blame(r *Resource, err error) int {
-	var fault *Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*Error](err); ok {
 		return fault.Line
 	}
 	for _, m := range quoted.FindAllStringSubmatch(err.Error(), -1) {

@@ -28,7 +28,12 @@ type ResourceError struct {
 }
 
 func (e *ResourceError) Error() string {
-	return fmt.Sprintf("%s:%d: %s (%s): %s", e.File, e.Line, e.LogicalID, e.Type, e.Err)
+	cause := e.Err.Error()
+	if fault, ok := errors.AsType[*Error](e.Err); ok {
+		// Its place is this one's.
+		cause = fault.Message
+	}
+	return fmt.Sprintf("%s:%d: %s (%s): %s", e.File, e.Line, e.LogicalID, e.Type, cause)
 }
 
 func (e *ResourceError) Unwrap() error { return e.Err }

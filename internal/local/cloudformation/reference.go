@@ -1,9 +1,7 @@
 package cloudformation
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -12,8 +10,6 @@ import (
 const (
 	refUsage    = "Template error: every Ref object must have a single String value."
 	getAttUsage = "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
-	subUsage    = "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string"
-	subName     = "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons"
 )
 
 // ref is the value of a parameter, a pseudo parameter or a resource.
@@ -98,80 +94,6 @@ func (g getAtt) evaluate(s *scope) (any, error) {
 func (g getAtt) references(s *scope, found func(reference)) {
 	g.attribute.references(s, found)
 	found(reference{g.logicalID, g.line})
-}
-
-// placeholder is ${Name} in the text of Fn::Sub.
-var placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
-
-var placeholderName = regexp.MustCompile(`^[A-Za-z0-9_.:]+$`)
-
-// sub reads Fn::Sub, which joins the text between placeholders with the values
-// that they stand for.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-sub.html
-func (p *parser) sub(at, arg *yaml.Node) expression {
-	source, variables := arg, object(nil)
-	if arg.Kind == yaml.SequenceNode && len(arg.Content) == 2 {
-		source = arg.Content[0]
-		variables, _ = p.expression(arg.Content[1]).(object)
-		if variables == nil {
-			p.fault(at, subUsage)
-			return literal{""}
-		}
-	}
-	if source.Kind != yaml.ScalarNode || isShortCall(source) {
-		p.fault(at, subUsage)
-		return literal{""}
-	}
-	text := p.text(source)
-	var parts list
-	end := 0
-	for _, m := range placeholder.FindAllStringSubmatchIndex(text, -1) {
-		parts = append(parts, literal{text[end:m[0]]})
-		end = m[1]
-		name := text[m[2]:m[3]]
-		if escaped, ok := strings.CutPrefix(name, "!"); ok {
-			parts = append(parts, literal{"${" + escaped + "}"})
-			continue
-		}
-		parts = append(parts, p.variable(at, name, variables))
-	}
-	parts = append(parts, literal{text[end:]})
-	return call{line: at.Line, args: parts, apply: concatenate}
-}
-
-// variable is what a placeholder of Fn::Sub stands for.
-func (p *parser) variable(at *yaml.Node, name string, variables object) expression {
-	if !placeholderName.MatchString(name) {
-		p.fault(at, subName)
-		return literal{""}
-	}
-	for _, v := range variables {
-		if v.name == name {
-			return v.value
-		}
-	}
-	if logicalID, attribute, ok := strings.Cut(name, "."); ok {
-		if logicalID == "" || attribute == "" {
-			p.fault(at, subName)
-			return literal{""}
-		}
-		p.use(at, useGetAtt, logicalID)
-		return getAtt{at.Line, logicalID, literal{attribute}}
-	}
-	p.use(at, useRef, name)
-	return ref{at.Line, name}
-}
-
-func concatenate(_ *scope, args []any) (any, error) {
-	var b strings.Builder
-	for _, a := range args {
-		text, ok := asText(a)
-		if !ok {
-			return nil, errors.New("Template error: every value of Fn::Sub must be a string")
-		}
-		b.WriteString(text)
-	}
-	return b.String(), nil
 }
 
 // scope is what expressions are evaluated in.

@@ -65,11 +65,10 @@ func (p *parser) assertion(n *yaml.Node, rule string) assertion {
 }
 
 func (p *parser) ruleFunction(n *yaml.Node) expression {
-	e := p.expression(n)
-	if _, ok := e.(call); !ok {
+	if _, _, ok := callOf(n); !ok {
 		p.fault(n, "Template format error: a rule-specific intrinsic function is expected here.")
 	}
-	return e
+	return p.expression(n)
 }
 
 // check finds the assertions that do not hold.

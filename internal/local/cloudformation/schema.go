@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/musterq/muster/internal/local/api"
 )
@@ -98,7 +99,7 @@ func conform(r *Resource, properties map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		v, found, err := convert(schema, name, properties[name])
 		if err != nil {
-			return api.Errorf("InvalidRequest", "Properties validation failed for resource %s with message: [#/%s: %s]", r.LogicalID, found, err)
+			return api.Errorf("InvalidRequest", "Properties validation failed for resource %s with message: [#/%s: %s]", r.LogicalID, strings.ReplaceAll(found, ".", "/"), err)
 		}
 		properties[name] = v
 	}

@@ -66,11 +66,10 @@ func (p *parser) conditions(n *yaml.Node) {
 	for _, m := range p.members(n, "Template format error: the Conditions section must be an object.") {
 		p.logicalName(m, "Condition")
 		p.owner = m.name
-		e := p.expression(m.value)
-		if _, ok := e.(call); !ok {
+		if _, _, ok := callOf(m.value); !ok {
 			p.fault(m.value, "Template format error: Every Conditions member must be a condition function.")
 		}
-		p.template.conditions[m.name] = condition{m.key.Line, e}
+		p.template.conditions[m.name] = condition{m.key.Line, p.expression(m.value)}
 	}
 }
 

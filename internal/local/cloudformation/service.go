@@ -24,7 +24,7 @@ func New(account *api.Account) *Service { return &Service{account: account} }
 // The stack can be described from its first resource on.
 func (s *Service) Deploy(ctx context.Context, t *Template, o Options) (*Stack, error) {
 	o.Account = s.account
-	p, err := newPlan(t, o)
+	p, err := newPlan(t, o, s.generation(o.StackName))
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +33,19 @@ func (s *Service) Deploy(ctx context.Context, t *Template, o Options) (*Stack, e
 		return nil, err
 	}
 	return stack, p.create(ctx, stack)
+}
+
+// generation counts the stacks that had the name before.
+func (s *Service) generation(name string) int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	count := 0
+	for _, stack := range s.stacks {
+		if stack.Name == name {
+			count++
+		}
+	}
+	return count
 }
 
 func (s *Service) record(stack *Stack) error {
