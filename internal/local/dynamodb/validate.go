@@ -65,10 +65,13 @@ func (s *Service) table(nameOrARN string) (*table, error) {
 // tableByName is table for operations on tables, whose error names the table.
 func (s *Service) tableByName(nameOrARN string) (*table, error) {
 	t, err := s.table(nameOrARN)
-	if e := api.AsError(err); err != nil && e.Code == "ResourceNotFoundException" {
+	if err == nil {
+		return t, nil
+	}
+	if e := api.AsError(err); e.Code == "ResourceNotFoundException" {
 		return nil, api.Errorf(e.Code, "Requested resource not found: Table: %s not found", s.tableName(nameOrARN))
 	}
-	return t, err
+	return nil, err
 }
 
 // tableName takes the name out of an ARN of this account.
