@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -29,7 +31,7 @@ func Endpoint(url, region, roleARN string) Target {
 	return Target{Open: func(t *testing.T) Account {
 		options := []func(*config.LoadOptions) error{config.WithRegion(region)}
 		if url != AWS {
-			options = append(options, config.WithBaseEndpoint(url),
+			options = append(options, config.WithBaseEndpoint(url), config.WithHTTPClient(oneShot()),
 				config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("test", "test", "")))
 		}
 		loaded, err := config.LoadDefaultConfig(t.Context(), options...)
@@ -38,6 +40,12 @@ func Endpoint(url, region, roleARN string) Target {
 		account.Deploy = func(t *testing.T, f Function) string { return upload(t, loaded, roleARN, f) }
 		return account
 	}}
+}
+
+// oneShot is a client that opens a connection for each call, which spares the
+// simpler servers the races of connections kept alive.
+func oneShot() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true })
 }
 
 // upload makes a function of a zip with the fixture's bootstrap.
