@@ -1,0 +1,111 @@
+// Package s3 is Amazon S3 in the embedded AWS: buckets and whole objects, kept
+// in memory and addressed by path.
+package s3
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/musterq/muster/internal/local/api"
+)
+
+// Service is S3 of one account.
+type Service struct {
+	account *api.Account
+	router  *api.Router
+
+	mu      sync.RWMutex
+	buckets map[string]*bucket
+}
+
+// bucket is guarded by Service.mu. Its objects are never changed, only replaced.
+type bucket struct {
+	created time.Time
+	objects map[string]*object
+	expiry  []expiryRule
+	policy  []byte
+}
+
+// New returns a service without buckets.
+func New(account *api.Account, router *api.Router) *Service {
+	return &Service{account: account, router: router, buckets: map[string]*bucket{}}
+}
+
+// API describes the service to the router. It speaks S3's REST protocol; the
+// operations in JSON are what the AWS SDK integrations of Step Functions call.
+func (s *Service) API() api.Service {
+	return api.Service{
+		Name: "s3",
+		Operations: map[string]api.Operation{
+			"CreateBucket":  api.Op("s3", "CreateBucket", s.createBucket),
+			"DeleteBucket":  api.Op("s3", "DeleteBucket", s.deleteBucket),
+			"DeleteObject":  api.Op("s3", "DeleteObject", s.deleteObject),
+			"DeleteObjects": api.Op("s3", "DeleteObjects", s.deleteObjects),
+			"GetObject":     api.Op("s3", "GetObject", s.getObject),
+			"HeadBucket":    api.Op("s3", "HeadBucket", s.headBucket),
+			"HeadObject":    api.Op("s3", "HeadObject", s.headObject),
+			"ListBuckets":   api.Op("s3", "ListBuckets", s.listBuckets),
+			"ListObjectsV2": api.Op("s3", "ListObjectsV2", s.listObjectsV2),
+			"PutObject":     api.Op("s3", "PutObject", s.putObject),
+		},
+		REST: http.HandlerFunc(s.serve),
+	}
+}
+
+// Providers make the resources of templates.
+func (s *Service) Providers() map[string]api.Provider {
+	return map[string]api.Provider{
+		"AWS::S3::Bucket":       s.provideBucket,
+		"AWS::S3::BucketPolicy": s.providePolicy,
+	}
+}
+
+// Policy is a bucket's policy, a JSON document. Nil when it has none.
+func (s *Service) Policy(bucket string) []byte {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if b := s.buckets[bucket]; b != nil {
+		return b.policy
+	}
+	return nil
+}
+
+// do runs a typed operation through the router, as api.Op does for JSON.
+func do[I, O any](ctx context.Context, s *Service, caller api.Caller, operation string, in *I, f func(context.Context, api.Caller, *I) (*O, error)) (*O, error) {
+	out, err := s.router.Do(ctx, api.Call{Service: "s3", Operation: operation, Caller: caller, Input: in},
+		func(ctx context.Context) (any, error) { return f(ctx, caller, in) })
+	if err != nil {
+		return nil, err
+	}
+	// What comes out is what f returned.
+	return out.(*O), nil
+}
+
+// find returns a bucket. The caller holds s.mu.
+func (s *Service) find(name string) (*bucket, error) {
+	if b := s.buckets[name]; b != nil {
+		return b, nil
+	}
+	return nil, &api.Error{
+		Code: "NoSuchBucket", Message: "The specified bucket does not exist", Status: http.StatusNotFound,
+		Fields: map[string]any{"BucketName": name},
+	}
+}
+
+// checkOwner refuses a request that expects the bucket to be somebody else's.
+func (s *Service) checkOwner(expected string) error {
+	if expected == "" || expected == s.account.ID {
+		return nil
+	}
+	return &api.Error{Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden}
+}
+
+// notImplemented refuses what this S3 does not have.
+func notImplemented(what string) error {
+	return &api.Error{
+		Code: "NotImplemented", Status: http.StatusNotImplemented,
+		Message: "The embedded runtime's S3 does not have " + what + ".",
+	}
+}
