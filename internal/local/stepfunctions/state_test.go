@@ -79,7 +79,7 @@ func TestWaitTakesItsTime(t *testing.T) {
 		want                time.Duration
 	}{
 		{"seconds", `"Seconds":90`, `{}`, 90 * time.Second},
-		{"seconds path", `"SecondsPath":"$.s"`, `{"s":31536000}`, 365 * 24 * time.Hour},
+		{"seconds path", `"SecondsPath":"$.s"`, `{"s":31449600}`, 364 * 24 * time.Hour},
 		{"timestamp", `"Timestamp":"2000-01-02T00:00:00Z"`, `{}`, 24 * time.Hour},
 		{"timestamp with an offset", `"Timestamp":"2000-01-01T02:00:00+01:00"`, `{}`, time.Hour},
 		{"timestamp in the past", `"Timestamp":"1999-01-01T00:00:00Z"`, `{}`, 0},
