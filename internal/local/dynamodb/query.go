@@ -2,6 +2,8 @@ package dynamodb
 
 import (
 	"context"
+	"iter"
+	"slices"
 	"sort"
 	"time"
 
@@ -65,6 +67,9 @@ func (s *Service) query(_ context.Context, _ api.Caller, in *QueryInput) (*PageO
 			return nil, invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", part.Name)
 		}
 	}
+	if n := len(in.ExclusiveStartKey.Map); n > 0 && n != len(t.schema.attributes()) {
+		return nil, invalid("The provided starting key is invalid")
+	}
 	start, resumes, err := in.startKey(t.schema)
 	if err != nil {
 		return nil, err
@@ -81,25 +86,11 @@ func (s *Service) query(_ context.Context, _ api.Caller, in *QueryInput) (*PageO
 	}
 	t.lock(now)
 	if p := t.partitions[text(partitionKey)]; p != nil {
-		low, high := p.span(term)
-		if in.ScanIndexForward == nil || *in.ScanIndexForward {
-			if resumes && start.sort != nil {
-				low = max(low, p.search(start.sort, true))
-			} else if resumes {
-				low = high
+		for _, r := range p.between(term, start, resumes, in.ScanIndexForward == nil || *in.ScanIndexForward) {
+			if pg.full() {
+				break
 			}
-			for i := low; i < high && !pg.full(); i++ {
-				pg.visit(p.rows[i])
-			}
-		} else {
-			if resumes && start.sort != nil {
-				high = min(high, p.search(start.sort, false))
-			} else if resumes {
-				high = low
-			}
-			for i := high - 1; i >= low && !pg.full(); i-- {
-				pg.visit(p.rows[i])
-			}
+			pg.visit(r)
 		}
 	}
 	t.mu.Unlock()
@@ -160,6 +151,24 @@ func checkStart(start key, partition attribute.Value, term *expression.KeyTerm) 
 		return invalid("The query can return at most one row and cannot be restarted")
 	}
 	return nil
+}
+
+// between walks the rows that fulfil a term, behind a key if the query resumes.
+func (p *partition) between(term *expression.KeyTerm, start key, resumes, forward bool) iter.Seq2[int, *row] {
+	low, high := p.span(term)
+	switch {
+	case resumes && start.sort == nil:
+		low = high
+	case resumes && forward:
+		low = max(low, p.search(start.sort, true))
+	case resumes:
+		high = min(high, p.search(start.sort, false))
+	}
+	rows := p.rows[min(low, high):high]
+	if forward {
+		return slices.All(rows)
+	}
+	return slices.Backward(rows)
 }
 
 // span is the range of rows that fulfil a term on the sort key.

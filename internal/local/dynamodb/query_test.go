@@ -81,6 +81,25 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LegacyConditionalParameters.KeyConditions.html
+func TestKeyConditions(t *testing.T) {
+	router := newRouter(t, dynamodb.Options{})
+	putNumbers(t, router, "1", "2", "3")
+	for _, c := range []struct{ operator, values, want string }{
+		{"EQ", `{"N": "2.0"}`, "2"},
+		{"LT", `{"N": "2"}`, "1"},
+		{"LE", `{"N": "2"}`, "1 2"},
+		{"GT", `{"N": "2"}`, "3"},
+		{"GE", `{"N": "2"}`, "2 3"},
+		{"BETWEEN", `{"N": "2"}, {"N": "9"}`, "2 3"},
+	} {
+		page := query(t, router, "Query", `{"TableName": "things", "FilterExpression": "v < :v", "ExpressionAttributeValues": {":v": {"N": "10"}}, "KeyConditions": {
+			"P": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "p"}]},
+			"N": {"ComparisonOperator": "`+c.operator+`", "AttributeValueList": [`+c.values+`]}}}`)
+		require.Equal(t, c.want, sortKeys(page), c.operator)
+	}
+}
+
 func TestQueryPages(t *testing.T) {
 	router := newRouter(t, dynamodb.Options{})
 	putNumbers(t, router, "1", "2", "3")
@@ -152,6 +171,8 @@ func TestInvalidQueries(t *testing.T) {
 		{`, "KeyConditions": {"P": {"ComparisonOperator": "EQ", "AttributeValueList": []}}`, "One or more parameter values were invalid: Invalid number of argument(s) for the EQ ComparisonOperator"},
 		{`, "KeyConditions": {}, "KeyConditionExpression": "P = :p", ` + values, "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {KeyConditions} Expression parameters: {KeyConditionExpression}"},
 		{`, "KeyConditionExpression": "P = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}, "ExclusiveStartKey": {"P": {"S": "p"}}`,
+			"The provided starting key is invalid"},
+		{`, "KeyConditionExpression": "P = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}, "ExclusiveStartKey": {"P": {"S": "p"}, "N": {"S": "1"}}`,
 			"The provided starting key is invalid: The provided key element does not match the schema"},
 		{`, "KeyConditionExpression": "P = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}, "ExclusiveStartKey": {"P": {"S": "q"}, "N": {"N": "1"}}`,
 			"The provided starting key is outside query boundaries based on provided conditions"},

@@ -1,7 +1,7 @@
 // Package dynamodb is the embedded DynamoDB: tables, items, expressions,
 // transactions and TTL, in memory, as strict as AWS. It has no secondary
-// indexes, no streams, no backups and none of the legacy parameters that
-// expressions replaced: requests that name them are refused.
+// indexes, no streams, no backups, and of the legacy parameters that expressions
+// replaced KeyConditions alone: requests that name the others are refused.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html
 package dynamodb

@@ -2,6 +2,8 @@ package dynamodb_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -106,6 +108,30 @@ func TestBatches(t *testing.T) {
 	invalid(t, router, "BatchWriteItem", `{"RequestItems": {"words": [{"PutRequest": {"Item": {"W": {"S": "a"}}}}, {"DeleteRequest": {"Key": {"W": {"S": "a"}}}}]}}`, "Provided list of item keys contains duplicates")
 	invalid(t, router, "BatchWriteItem", `{"RequestItems": {"words": [{}]}}`, "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 	invalid(t, router, "BatchWriteItem", `{"RequestItems": {}}`, "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
+}
+
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+func TestLimitsOfBatches(t *testing.T) {
+	router := newRouter(t, dynamodb.Options{})
+	text := strings.Repeat("x", 400*1024-20)
+	var keys, puts []string
+	for i := range 101 {
+		key := fmt.Sprintf(`{"W": {"S": "%03d"}}`, i)
+		keys = append(keys, key)
+		puts = append(puts, `{"PutRequest": {"Item": `+key+`}}`)
+		if i < 45 {
+			succeed(t, router, "PutItem", fmt.Sprintf(`{"TableName": "words", "Item": {"W": {"S": "%03d"}, "v": {"S": "%s"}}}`, i, text), `{}`)
+		}
+	}
+	// 16 MB are 40 such items; the keys of the others come back.
+	out, err := router.Call(t.Context(), "dynamodb", "BatchGetItem", api.Caller{}, []byte(`{"RequestItems": {"words": {"ConsistentRead": true, "Keys": [`+strings.Join(keys[:45], ",")+`]}}}`))
+	require.NoError(t, err)
+	got, ok := out.(*dynamodb.BatchGetItemOutput)
+	require.True(t, ok)
+	require.Len(t, got.Responses["words"], 40)
+	require.JSONEq(t, `{"words": {"ConsistentRead": true, "Keys": [`+strings.Join(keys[40:45], ",")+`]}}`, encode(t, got.UnprocessedKeys))
+	invalid(t, router, "BatchGetItem", `{"RequestItems": {"words": {"Keys": [`+strings.Join(keys, ",")+`]}}}`, "Too many items requested for the BatchGetItem call")
+	invalid(t, router, "BatchWriteItem", `{"RequestItems": {"words": [`+strings.Join(puts[:26], ",")+`]}}`, "Too many items requested for the BatchWriteItem call")
 }
 
 func TestProvider(t *testing.T) {

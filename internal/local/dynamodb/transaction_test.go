@@ -67,6 +67,9 @@ func TestInvalidTransactions(t *testing.T) {
 	invalid(t, router, "TransactWriteItems", `{"TransactItems": [`+many+`]}`, "1 validation error detected: Value '[101 items]' at 'transactItems' failed to satisfy constraint: Member must have length less than or equal to 100")
 	invalid(t, router, "TransactWriteItems", `{"TransactItems": [{"Update": {"TableName": "words", "Key": {"W": {"S": "a"}}, "UpdateExpression": "SET"}}]}`, `Invalid UpdateExpression: Syntax error; token: "<EOF>", near: "SET"`)
 	fail(t, router, "TransactWriteItems", `{"TransactItems": [{"Put": {"TableName": "nowhere", "Item": {"W": {"S": "a"}}}}]}`, "ResourceNotFoundException", "Requested resource not found")
+	const get = `{"Get": {"TableName": "words", "Key": {"W": {"S": "a"}}}}`
+	invalid(t, router, "TransactGetItems", `{"TransactItems": [`+get+`, `+get+`]}`, "Transaction request cannot include multiple operations on one item")
+	fail(t, router, "TransactGetItems", `{"TransactItems": [`+get+`, {"Get": {"TableName": "words", "Key": {"x": {"S": "a"}}}}]}`, "TransactionCanceledException", cancelled+"[None, ValidationError]")
 	var large []string
 	for i := range 11 {
 		large = append(large, fmt.Sprintf(`{"Put": {"TableName": "words", "Item": {"W": {"S": "%02d"}, "v": {"S": "%s"}}}}`, i, strings.Repeat("x", 390*1024)))
