@@ -2,6 +2,7 @@ package stepfunctions
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
@@ -69,6 +70,9 @@ func (s *Service) start(in *startExecutionInput, sync bool) (*execution, error) 
 func (s *Service) register(x *execution, machineARN string, sync bool) (*execution, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.ctx.Err(); err != nil {
+		return nil, fmt.Errorf("the service is closed: %w", err)
+	}
 	m, err := s.machine(machineARN)
 	if err != nil {
 		return nil, err
@@ -104,6 +108,7 @@ func (s *Service) register(x *execution, machineARN string, sync bool) (*executi
 		s.open++
 		m.executions = append(m.executions, x)
 	}
+	s.running.Add(1)
 	m.started++
 	m.running++
 	x.number = m.started

@@ -56,7 +56,7 @@ type execution struct {
 	count   int64
 }
 
-// launch starts an execution that is already registered.
+// launch starts an execution that is registered, and counted as running.
 func (x *execution) launch() {
 	x.ctx, x.cancel = context.WithCancel(x.service.ctx)
 	x.contextExecution, x.contextMachine = x.contextObjects()
@@ -72,7 +72,10 @@ func (x *execution) launch() {
 	x.deadline = time.AfterFunc(limit, func() {
 		x.finish(statusTimedOut, nil, timedOut(false), 0)
 	})
-	x.service.running.Go(x.run)
+	go func() {
+		defer x.service.running.Done()
+		x.run()
+	}()
 }
 
 func (x *execution) run() {

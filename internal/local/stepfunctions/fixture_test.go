@@ -179,3 +179,10 @@ func code(t testing.TB, err error) string {
 	require.ErrorAs(t, err, &e)
 	return e.Code
 }
+
+func mustJSON(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return b
+}

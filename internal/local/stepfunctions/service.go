@@ -73,7 +73,9 @@ func New(account *api.Account, router *api.Router, options Options) *Service {
 // Close ends the service: executions stop where they are, calls of tasks are
 // cancelled, and all goroutines have ended when it returns.
 func (s *Service) Close() {
+	s.mu.Lock()
 	s.cancel()
+	s.mu.Unlock()
 	s.running.Wait()
 }
 
