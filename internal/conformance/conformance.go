@@ -25,6 +25,8 @@ type Case struct {
 	// Long marks a case that waits longer than ten seconds. Where time is real
 	// it runs on demand only.
 	Long bool
+	// Process marks a case that needs its function in a process of its own.
+	Process bool
 	// Run checks it.
 	Run func(t *testing.T, c *Clients)
 }
@@ -39,8 +41,10 @@ type Target struct {
 	Virtual bool
 	// Long runs the long cases in real time too.
 	Long bool
-	// Match narrows the run to cases whose full name contains it. Defaults to all.
-	Match string
+	// Inside says that functions run inside the test's process.
+	Inside bool
+	// Select narrows the run to the cases it says yes to. Defaults to all.
+	Select func(Case) bool
 	// Open gives an account to test. What it holds open ends with t.Cleanup.
 	Open func(t *testing.T) Account
 }
@@ -72,7 +76,7 @@ func Cases() []Case {
 		of("dynamodb", dynamoTableCases(), dynamoItemCases(), dynamoConditionCases(), dynamoUpdateCases(), dynamoQueryCases(), dynamoBatchCases()),
 		of("states", statesMachineCases(), statesExecutionCases(), statesDataCases(), statesIntrinsicCases(), statesChoiceCases(),
 			statesErrorCases(), statesTaskCases(), statesCallbackCases(), statesExpressCases()),
-		of("lambda"),
+		of("lambda", lambdaInvokeCases(), lambdaAsyncCases(), lambdaFunctionCases()),
 	)
 }
 
@@ -90,14 +94,14 @@ func Run(t *testing.T, target Target) {
 	results := make(map[string]*outcome)
 	var selected []Case
 	for _, c := range Cases() {
-		if strings.Contains(c.String(), target.Match) {
+		if target.Select == nil || target.Select(c) {
 			selected = append(selected, c)
 			results[c.String()] = &outcome{}
 		}
 	}
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range selected {
-			if c.Long && !target.Virtual && !target.Long {
+			if c.Long && !target.Virtual && !target.Long || c.Process && target.Inside {
 				continue
 			}
 			t.Run(c.String(), func(t *testing.T) { target.run(t, c, results[c.String()]) })

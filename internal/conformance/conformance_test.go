@@ -2,12 +2,14 @@ package conformance_test
 
 import (
 	"flag"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterq/muster/internal/conformance"
+	"github.com/musterq/muster/internal/local"
 )
 
 var (
@@ -19,11 +21,23 @@ var (
 )
 
 func TestConformance(t *testing.T) {
-	if *endpoint == "" {
-		return
+	target := embedded()
+	if *endpoint != "" {
+		target = conformance.Endpoint(*endpoint, *region, *role)
 	}
-	target := conformance.Endpoint(*endpoint, *region, *role)
-	target.Match, target.Long = *match, *long
+	target.Long = *long
+	target.Select = func(c conformance.Case) bool { return strings.Contains(c.String(), *match) }
+	conformance.Run(t, target)
+}
+
+// What only a process can do runs against the embedded runtime over loopback, in
+// real time.
+func TestProcesses(t *testing.T) {
+	runtime, err := local.Start(local.Options{Listen: "127.0.0.1:0"})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
+	target := conformance.Endpoint(runtime.Account.Endpoint, runtime.Account.Region, *role)
+	target.Select = func(c conformance.Case) bool { return c.Process }
 	conformance.Run(t, target)
 }
 

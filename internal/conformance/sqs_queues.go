@@ -50,8 +50,8 @@ func sqsDefaults(t *testing.T, c *Clients) {
 		assert.Equal(t, want, all[name], name)
 	}
 	assert.Regexp(t, `^arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:`+queueName(url)+`$`, all["QueueArn"])
-	assert.Regexp(t, `^\d{10}$`, all["CreatedTimestamp"])
-	assert.Regexp(t, `^\d{10}$`, all["LastModifiedTimestamp"])
+	assert.Regexp(t, `^\d+$`, all["CreatedTimestamp"])
+	assert.Regexp(t, `^\d+$`, all["LastModifiedTimestamp"])
 }
 
 func sqsCreateAgain(t *testing.T, c *Clients) {

@@ -13,7 +13,7 @@ import (
 
 // callback sends its token to QUEUE and waits for it, under the fields GUARD.
 const callback = `{"StartAt":"Ask","States":{"Ask":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken",` +
-	`"Parameters":{"QueueUrl":"QUEUE","MessageBody.$":"$$.Task.Token"},GUARD,"End":true},"Caught":{"Type":"Pass","End":true}}}`
+	`"Parameters":{"QueueUrl":"QUEUE","MessageBody.$":"$$.Task.Token"},GUARD,"Next":"Then"},"Then":{"Type":"Pass","End":true}}}`
 
 func statesCallbackCases() []Case {
 	page := statesGuide("connect-to-resource")
@@ -57,7 +57,9 @@ func statesTaskSuccess(t *testing.T, c *Clients) {
 		{4, sfntypes.HistoryEventTypeTaskSubmitted},
 		{5, sfntypes.HistoryEventTypeTaskSucceeded},
 		{6, sfntypes.HistoryEventTypeTaskStateExited},
-		{7, sfntypes.HistoryEventTypeExecutionSucceeded},
+		{7, sfntypes.HistoryEventTypePassStateEntered},
+		{8, sfntypes.HistoryEventTypePassStateExited},
+		{9, sfntypes.HistoryEventTypeExecutionSucceeded},
 	}, c.history(t, execution))
 }
 
@@ -85,7 +87,7 @@ func statesHeartbeat(t *testing.T, c *Clients) {
 }
 
 func statesNoHeartbeat(t *testing.T, c *Clients) {
-	execution, _ := c.ask(t, `"HeartbeatSeconds":1,"TimeoutSeconds":60,"Catch":[{"ErrorEquals":["States.HeartbeatTimeout"],"Next":"Caught"}]`)
+	execution, _ := c.ask(t, `"HeartbeatSeconds":1,"TimeoutSeconds":60,"Catch":[{"ErrorEquals":["States.HeartbeatTimeout"],"Next":"Then"}]`)
 	assert.Equal(t, sfntypes.ExecutionStatusSucceeded, c.ended(t, execution, 30*time.Second).Status)
 }
 
@@ -99,7 +101,7 @@ func statesTokenTwice(t *testing.T, c *Clients) {
 }
 
 func statesTokenTimeout(t *testing.T, c *Clients) {
-	execution, token := c.ask(t, `"TimeoutSeconds":3,"Catch":[{"ErrorEquals":["States.Timeout"],"Next":"Caught"}]`)
+	execution, token := c.ask(t, `"TimeoutSeconds":3,"Catch":[{"ErrorEquals":["States.Timeout"],"Next":"Then"}]`)
 	assert.JSONEq(t, `{"Error":"States.Timeout","Cause":""}`, aws.ToString(c.ended(t, execution, time.Minute).Output))
 	fails[*sfntypes.TaskTimedOut](t, c.answerTask(t, token, `1`), "")
 }
