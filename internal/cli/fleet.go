@@ -1,0 +1,289 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/musterq/muster/internal/local"
+	"github.com/musterq/muster/internal/local/cloudformation"
+	"github.com/musterq/muster/internal/local/lambda"
+	"github.com/musterq/muster/internal/registry"
+)
+
+// Names of the user's functions in the embedded runtime.
+const (
+	processFunction   = "process"
+	transformFunction = "transform"
+)
+
+// fleetOptions say which fleet to run in the embedded runtime.
+type fleetOptions struct {
+	Name       string
+	Listen     string
+	Parameters *parameters
+	// Process handler, and Transform handler if any.
+	Process, Transform lambda.Code
+	// Memory of the handlers in MB.
+	Memory int
+	// Environment variables of the handlers.
+	Environment map[string]string
+	Functions   *functions
+	// Logs gets each line that a handler writes. Nil discards them.
+	Logs func(function string, line []byte)
+}
+
+// localFleet is a fleet in an embedded runtime of its own.
+type localFleet struct {
+	name     string
+	runtime  *local.Runtime
+	stack    *cloudformation.Stack
+	names    fleetNames
+	schedule string // name of the schedule's rule
+	registry *registry.Registry
+	queue    *sqs.Client
+	events   *eventbridge.Client
+	states   *sfn.Client
+}
+
+// startFleet starts a runtime and deploys the fleet's template in it. Close
+// ends it.
+func startFleet(ctx context.Context, o fleetOptions) (*localFleet, error) {
+	runtime, err := local.Start(local.Options{
+		Listen: o.Listen,
+		File:   definition,
+		Lambda: lambda.Options{Resolve: o.Functions.resolve, Logs: o.logs()},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the embedded runtime: %w", err)
+	}
+	f, err := deployFleet(ctx, runtime, o)
+	if err != nil {
+		return nil, errors.Join(err, runtime.Close())
+	}
+	return f, nil
+}
+
+// logs passes on what the user's own functions write.
+func (o fleetOptions) logs() func(function, environment string, line []byte) {
+	if o.Logs == nil {
+		return nil
+	}
+	return func(function, _ string, line []byte) {
+		if function == processFunction || function == transformFunction {
+			o.Logs(function, line)
+		}
+	}
+}
+
+func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*localFleet, error) {
+	values := maps.Clone(o.Parameters.values)
+	for _, h := range []struct {
+		function, parameter, timeout string
+		code                         lambda.Code
+	}{
+		{processFunction, processParameter, "ProcessTimeoutSeconds", o.Process},
+		{transformFunction, transformParameter, "TransformTimeoutSeconds", o.Transform},
+	} {
+		if h.code == nil {
+			continue
+		}
+		timeout, err := strconv.Atoi(o.Parameters.get(h.timeout))
+		if err != nil {
+			return nil, usage(fmt.Errorf("--%s: %w", flagName(h.timeout), err))
+		}
+		err = runtime.Lambda.Put(lambda.Function{
+			Name: h.function, Code: h.code, Handler: "handler", Timeout: timeout,
+			MemorySize: o.Memory, Environment: o.Environment,
+		})
+		if err != nil {
+			return nil, usage(fmt.Errorf("the %s handler: %w", h.function, err))
+		}
+		values[h.parameter] = runtime.Account.ARN("lambda", "function:"+h.function)
+	}
+	stack, err := runtime.Deploy(ctx, o.Parameters.template, o.Name, values)
+	if err != nil {
+		var violation *cloudformation.Violation
+		if errors.As(err, &violation) || stack == nil {
+			return nil, usage(err)
+		}
+		return nil, err
+	}
+	f := &localFleet{name: o.Name, runtime: runtime, stack: stack}
+	return f, f.find(o.Transform != nil)
+}
+
+// find learns the physical names of the fleet's resources.
+func (f *localFleet) find(transform bool) error {
+	outputs := map[string]string{}
+	for _, o := range f.stack.Outputs() {
+		outputs[o.Key] = o.Value
+	}
+	f.names = fleetNames{
+		QueueURL: outputs["QueueUrl"], QueueARN: outputs["QueueArn"], Table: outputs["TableName"],
+		Autoscale: outputs["AutoscalerStateMachineArn"], Worker: outputs["WorkerStateMachineArn"],
+		Process: processFunction,
+	}
+	if transform {
+		f.names.Transform = transformFunction
+	}
+	schedule, ok := f.stack.Resource("Schedule")
+	if !ok {
+		return errors.New("the template has no resource Schedule")
+	}
+	f.schedule = path.Base(schedule.Ref)
+	cfg := f.runtime.Config()
+	f.registry = registry.New(cfg, f.names.Table, f.name)
+	f.queue, f.events, f.states = sqs.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg), sfn.NewFromConfig(cfg)
+	return nil
+}
+
+// Close ends the fleet's runtime and every process in it.
+func (f *localFleet) Close() error { return f.runtime.Close() }
+
+// wake asks the autoscaler for a tick, as a producer may.
+func (f *localFleet) wake(ctx context.Context) error {
+	detail, err := json.Marshal(map[string]string{"fleet": f.name})
+	if err != nil {
+		return err
+	}
+	out, err := f.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventtypes.PutEventsRequestEntry{{
+		Source: aws.String("muster"), DetailType: aws.String("muster wake"), Detail: aws.String(string(detail)),
+	}}})
+	if err != nil {
+		return fmt.Errorf("wake the autoscaler: %w", err)
+	}
+	if out.FailedEntryCount > 0 {
+		e := out.Entries[0]
+		return fmt.Errorf("wake the autoscaler: %s: %s", aws.ToString(e.ErrorCode), aws.ToString(e.ErrorMessage))
+	}
+	return nil
+}
+
+// silence ends the scheduled ticks.
+func (f *localFleet) silence(ctx context.Context) error {
+	if _, err := f.events.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &f.schedule}); err != nil {
+		return fmt.Errorf("disable the schedule: %w", err)
+	}
+	return nil
+}
+
+// drain tells every worker to finish what it holds and go home. One whose item
+// changes meanwhile is told the next time.
+func (f *localFleet) drain(ctx context.Context) error {
+	s, err := f.registry.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range s.Workers {
+		if w.Orders == registry.Drain {
+			continue
+		}
+		if _, err := f.registry.Order(ctx, w, registry.Drain); err != nil && !errors.Is(err, registry.ErrMoved) {
+			return err
+		}
+	}
+	return nil
+}
+
+// running is how many executions of workers run.
+func (f *localFleet) running(ctx context.Context) (int, error) {
+	out, err := f.states.ListExecutions(ctx, &sfn.ListExecutionsInput{
+		StateMachineArn: &f.names.Worker, StatusFilter: sfntypes.ExecutionStatusRunning,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("list the workers' executions: %w", err)
+	}
+	return len(out.Executions), nil
+}
+
+// depth is how many messages the queue holds, in flight and delayed included.
+func (f *localFleet) depth(ctx context.Context) (int, error) {
+	names := []sqstypes.QueueAttributeName{
+		sqstypes.QueueAttributeNameApproximateNumberOfMessages,
+		sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+	}
+	out, err := f.queue.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &f.names.QueueURL, AttributeNames: names})
+	if err != nil {
+		return 0, fmt.Errorf("ask for the queue's depth: %w", err)
+	}
+	depth := 0
+	for _, name := range names {
+		n, err := strconv.Atoi(out.Attributes[string(name)])
+		if err != nil {
+			return 0, fmt.Errorf("ask for the queue's depth: %s: %w", name, err)
+		}
+		depth += n
+	}
+	return depth, nil
+}
+
+// concurrency is how many handlers run now, and the most that one of the two
+// functions ran at once.
+func (f *localFleet) concurrency() (now, peak int) {
+	now, peak = f.runtime.Lambda.Concurrency(processFunction)
+	if f.names.Transform != "" {
+		n, p := f.runtime.Lambda.Concurrency(transformFunction)
+		now, peak = now+n, max(peak, p)
+	}
+	return now, peak
+}
+
+// invocations of the user's handlers so far.
+func (f *localFleet) invocations() int {
+	stats := f.runtime.Lambda.Stats()
+	return stats[processFunction].Invocations + stats[transformFunction].Invocations
+}
+
+// handlerOptions are the flags of a verb that runs the user's handlers.
+type handlerOptions struct {
+	process, transform string
+	memory             int
+	environment        []string
+	logs               bool
+}
+
+// variables reads NAME=VALUE pairs.
+func (o handlerOptions) variables() (map[string]string, error) {
+	variables := map[string]string{}
+	for _, pair := range o.environment {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, usage(fmt.Errorf("--env %q: write NAME=VALUE", pair))
+		}
+		variables[name] = value
+	}
+	return variables, nil
+}
+
+// parse finds the handlers' code; the transform handler's is nil without one.
+func (o handlerOptions) parse(dir string) (process, transform lambda.Code, err error) {
+	if process, err = lambda.ParseHandler(o.process, dir); err != nil {
+		return nil, nil, usage(fmt.Errorf("--handler: %w", err))
+	}
+	if o.transform == "" {
+		return process, nil, nil
+	}
+	if transform, err = lambda.ParseHandler(o.transform, dir); err != nil {
+		return nil, nil, usage(fmt.Errorf("--transform: %w", err))
+	}
+	return process, transform, nil
+}
+
+// timeToDrain is how long `up` waits for workers to go home once it is ended.
+const timeToDrain = 5 * time.Second

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/spf13/pflag"
+
+	embedded "github.com/musterq/muster/cloudformation"
+	"github.com/musterq/muster/internal/local/cloudformation"
+)
+
+// Parameters of the template that name functions. On a laptop --handler and
+// --transform stand for them.
+const (
+	processParameter   = "ProcessHandler"
+	transformParameter = "TransformHandler"
+)
+
+// fleetTemplate is the fleet's template, as it is deployed.
+var fleetTemplate = sync.OnceValues(func() (*cloudformation.Template, error) {
+	return cloudformation.Parse("cloudformation/fleet.yaml", embedded.Fleet)
+})
+
+// parameters are the values of the template's parameters that a command was
+// given. Their flags come from the template: MaxConcurrency is
+// --max-concurrency, its Description the help.
+type parameters struct {
+	template *cloudformation.Template
+	values   map[string]string
+}
+
+// addParameters adds a flag for each parameter, in the order of the template's
+// groups. defaults override the template's own.
+func addParameters(flags *pflag.FlagSet, defaults map[string]string) (*parameters, error) {
+	template, err := fleetTemplate()
+	if err != nil {
+		return nil, err
+	}
+	p := &parameters{template: template, values: maps.Clone(defaults)}
+	if p.values == nil {
+		p.values = map[string]string{}
+	}
+	byName := map[string]cloudformation.Parameter{}
+	for _, q := range template.Parameters {
+		byName[q.Name] = q
+	}
+	flags.SortFlags = false
+	for _, group := range template.Groups {
+		for _, name := range group.Parameters {
+			p.flag(flags, byName[name])
+			delete(byName, name)
+		}
+	}
+	for _, q := range template.Parameters {
+		if _, left := byName[q.Name]; left {
+			p.flag(flags, q)
+		}
+	}
+	return p, nil
+}
+
+func (p *parameters) flag(flags *pflag.FlagSet, q cloudformation.Parameter) {
+	if q.Name == processParameter || q.Name == transformParameter {
+		return
+	}
+	flags.Var(&parameterFlag{p, q}, flagName(q.Name), q.Description)
+}
+
+// get is a parameter's value, its default included.
+func (p *parameters) get(name string) string {
+	if v, ok := p.values[name]; ok {
+		return v
+	}
+	for _, q := range p.template.Parameters {
+		if q.Name == name {
+			return q.Default
+		}
+	}
+	return ""
+}
+
+// check finds what the template refuses, every value at once.
+func (p *parameters) check() error {
+	given := maps.Clone(p.values)
+	// The functions do not exist yet; their ARNs are not the user's to give.
+	given[processParameter] = "arn:aws:lambda:us-east-1:123456789012:function:process"
+	var errs []error
+	for _, v := range p.template.Check(given) {
+		err := error(v)
+		if v.Parameter != "" {
+			err = fmt.Errorf("--%s %q: %w", flagName(v.Parameter), p.get(v.Parameter), err)
+		}
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return usage(errors.Join(errs...))
+	}
+	return nil
+}
+
+// parameterFlag is the flag of one parameter.
+type parameterFlag struct {
+	parameters *parameters
+	parameter  cloudformation.Parameter
+}
+
+func (f *parameterFlag) String() string {
+	if f.parameters == nil { // pflag asks a zero value
+		return ""
+	}
+	return f.parameters.get(f.parameter.Name)
+}
+
+func (f *parameterFlag) Set(value string) error {
+	f.parameters.values[f.parameter.Name] = value
+	return nil
+}
+
+// Type is what the help shows as the flag's value.
+func (f *parameterFlag) Type() string {
+	switch {
+	case len(f.parameter.AllowedValues) > 0 && len(f.parameter.AllowedValues) <= 4:
+		return strings.Join(f.parameter.AllowedValues, "|")
+	case f.parameter.Type == "Number":
+		return "number"
+	}
+	return "text"
+}
+
+// flagName is a parameter's name as a flag: "max-concurrency".
+func flagName(parameter string) string {
+	var b strings.Builder
+	for i, r := range parameter {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const defaultFleet = "fleet"
+
+// runDefaults are where a run on a laptop differs from the template: it has an
+// end, and nobody wants to wait for idle workers there.
+var runDefaults = map[string]string{"IdleSeconds": "2"}
+
+type runOptions struct {
+	fleet      string
+	messages   string
+	handlers   handlerOptions
+	parameters *parameters
+	out        string
+	json       bool
+	timeout    time.Duration
+}
+
+func newRun(s *streams) *cobra.Command {
+	o := new(runOptions)
+	c := &cobra.Command{
+		Use:   "run [FLEET] --messages FILE|- --handler HANDLER",
+		Short: "Handle your messages with your handler on an embedded AWS",
+		Long: `Run deploys the fleet's template into an embedded AWS, sends the messages, and
+ends when each is handled, filtered or dead-lettered and the workers have gone
+home. Interrupted once it drains, twice it stops.
+
+A line of the messages file is
+  {"body": "...", "attributes": {"name": "value"}, "groupId": "..."}
+of which only the body must be there, or a JSON string. Every line is checked
+before any message is sent.
+
+` + handlerHelp,
+		Example: `  muster run --messages jobs.jsonl --handler ./handle.sh
+  muster run --messages - --handler python:app.handler --max-concurrency 3 --json`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	flags := c.Flags()
+	flags.StringVarP(&o.messages, "messages", "m", "", "file of messages, one JSON a line; - is standard input")
+	o.handlers.addFlags(flags)
+	flags.StringVarP(&o.out, "out", "o", "", "file to write what became of each message, one JSON a line; - is standard output")
+	flags.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
+	flags.DurationVar(&o.timeout, "timeout", 0, "stop after so long, such as 90s or 10m (default no limit)")
+	return withParameters(c, runDefaults, func(p *parameters) {
+		o.parameters = p
+		c.RunE = verb(func(ctx context.Context, args []string) error {
+			o.fleet = fleetName(args)
+			return run(ctx, s, o)
+		})
+	})
+}
+
+const handlerHelp = `HANDLER is one of
+  exec:CMD              run for each event: the event on standard input, the
+                        result on standard output; a status but 0 is an error
+  runtime:./bootstrap   an executable that speaks the Lambda Runtime API
+  python:app.handler    the function handler of app.py
+  node:index.handler    the export handler of index.mjs, index.cjs or index.js
+  go:./path             a Go package that calls lambda.Start
+Without a prefix a file named bootstrap is runtime:, anything else exec:.`
+
+func (o *handlerOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.process, "handler", "", "`HANDLER` that processes messages")
+	flags.StringVar(&o.transform, "transform", "", "`HANDLER` that replaces or filters messages before")
+	flags.IntVar(&o.memory, "memory", 512, "memory of the handlers in `MB`")
+	flags.StringArrayVar(&o.environment, "env", nil, "environment variable of the handlers, `NAME=VALUE`; may be repeated")
+	flags.BoolVar(&o.logs, "logs", false, "show what the handlers write to their logs")
+}
+
+// withParameters adds the template's flags and then lets finish set RunE. A
+// template that cannot be loaded is what the command then says.
+func withParameters(c *cobra.Command, defaults map[string]string, finish func(*parameters)) *cobra.Command {
+	p, err := addParameters(c.Flags(), defaults)
+	if err != nil {
+		c.RunE = verb(func(context.Context, []string) error { return err })
+		return c
+	}
+	finish(p)
+	return c
+}
+
+func fleetName(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return defaultFleet
+}
+
+func run(ctx context.Context, s *streams, o *runOptions) error {
+	switch {
+	case o.messages == "":
+		return usage(errors.New("--messages is missing: name a file, or - for standard input"))
+	case o.handlers.process == "":
+		return usage(errors.New("--handler is missing: name what processes the messages, for example exec:./handle.sh"))
+	case o.timeout < 0:
+		return usage(errors.New("--timeout must not be negative"))
+	}
+	if err := o.parameters.check(); err != nil {
+		return err
+	}
+	variables, err := o.handlers.variables()
+	if err != nil {
+		return err
+	}
+	messages, err := loadMessages(s, o.messages)
+	if err != nil {
+		return err
+	}
+	process, transform, err := o.handlers.parse(s.dir)
+	if err != nil {
+		return err
+	}
+	f := fleetOptions{
+		Name: o.fleet, Listen: "127.0.0.1:0", Parameters: o.parameters,
+		Process: process, Transform: transform, Memory: o.handlers.memory, Environment: variables,
+	}
+	if o.handlers.logs {
+		f.Logs = s.showLog
+	}
+	return runFleet(ctx, s, f, messages, reporting{out: o.out, json: o.json, timeout: o.timeout})
+}
+
+// showLog prints a line of a handler's log.
+func (s *streams) showLog(function string, line []byte) {
+	fmt.Fprintf(s.err, "[%s] %s\n", function, line)
+}
+
+// reporting says how a run is watched and told of.
+type reporting struct {
+	out     string
+	json    bool
+	timeout time.Duration
+}
+
+// runFleet brings messages through a fleet of its own and reports.
+func runFleet(ctx context.Context, s *streams, o fleetOptions, messages []outgoing, r reporting) (err error) {
+	out, err := createOut(s, r.out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	if o.Functions, err = findFunctions(ctx, s.dir, s.err); err != nil {
+		return err
+	}
+	fleet, err := startFleet(ctx, o)
+	if err != nil {
+		return err
+	}
+	d := newDriver(fleet, o.Parameters, messages, newView(s.err, s.terminal, len(messages)))
+	end := d.drive(ctx, s.interrupts, r.timeout)
+	summary := d.summary()
+	if err := writeOutcomes(out, d.outcomes()); err != nil {
+		return errors.Join(err, end.err, fleet.Close())
+	}
+	if err := errors.Join(end.err, fleet.Close()); err != nil {
+		return err
+	}
+	if err := summary.print(s.out, r.json); err != nil {
+		return err
+	}
+	return end.exit(summary)
+}
+
+// loadMessages reads and checks the whole file.
+func loadMessages(s *streams, name string) ([]outgoing, error) {
+	in := s.in
+	if name != "-" {
+		file, err := os.Open(s.path(name))
+		if err != nil {
+			return nil, usage(fmt.Errorf("--messages: %w", err))
+		}
+		defer file.Close()
+		in = file
+	}
+	messages, err := readMessages(name, in)
+	if err != nil {
+		return nil, &exitError{status: exitUsage, err: err, hint: "Nothing was sent."}
+	}
+	return messages, nil
+}
+
+// path is a path as the user gave it, seen from the streams' folder.
+func (s *streams) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(s.dir, name)
+}
+
+// createOut opens --out before anything happens, so that a path that cannot be
+// written is known in time.
+func createOut(s *streams, name string) (io.WriteCloser, error) {
+	switch name {
+	case "":
+		return nopCloser{io.Discard}, nil
+	case "-":
+		return nopCloser{s.out}, nil
+	}
+	file, err := os.Create(s.path(name))
+	if err != nil {
+		return nil, usage(fmt.Errorf("--out: %w", err))
+	}
+	return file, nil
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+func writeOutcomes(w io.Writer, outcomes []outcome) error {
+	b := bufio.NewWriter(w)
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	for _, o := range outcomes {
+		if err := encoder.Encode(o); err != nil {
+			return fmt.Errorf("write --out: %w", err)
+		}
+	}
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("write --out: %w", err)
+	}
+	return nil
+}

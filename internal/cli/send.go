@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/spf13/cobra"
+)
+
+type sendOptions struct {
+	fleet    string
+	body     string
+	hasBody  bool
+	messages string
+	json     bool
+	target   target
+}
+
+func newSend(s *streams) *cobra.Command {
+	o := new(sendOptions)
+	c := &cobra.Command{
+		Use:   "send [FLEET] --body TEXT | --messages FILE|-",
+		Short: "Put messages on a fleet's queue",
+		Long: `Send puts messages on the queue of a fleet, wherever the standard AWS
+configuration leads: to an account, or to a running 'muster up'. The messages
+file is that of 'muster run'; every line is checked before any message is sent.`,
+		Example: `  muster send --local --body '{"order": 1}'
+  muster send orders --messages jobs.jsonl`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	flags := c.Flags()
+	flags.StringVarP(&o.body, "body", "b", "", "body of one message")
+	flags.StringVarP(&o.messages, "messages", "m", "", "file of messages, one JSON a line; - is standard input")
+	flags.BoolVar(&o.json, "json", false, "print the message IDs as one JSON object")
+	o.target.addFlags(flags)
+	c.RunE = verb(func(ctx context.Context, args []string) error {
+		o.fleet, o.hasBody = fleetName(args), flags.Changed("body")
+		ctx, stop := s.untilInterrupted(ctx)
+		defer stop()
+		return interrupted(ctx, send(ctx, s, o))
+	})
+	return c
+}
+
+func send(ctx context.Context, s *streams, o *sendOptions) error {
+	if o.hasBody == (o.messages != "") {
+		return usage(errors.New("give either --body or --messages"))
+	}
+	messages := []outgoing{{Body: o.body}}
+	if o.hasBody {
+		if err := messages[0].check(); err != nil {
+			return usage(fmt.Errorf("--body: %w", err))
+		}
+	} else {
+		var err error
+		if messages, err = loadMessages(s, o.messages); err != nil {
+			return err
+		}
+	}
+	cfg, err := o.target.config(ctx)
+	if err != nil {
+		return err
+	}
+	outputs, err := o.target.outputs(ctx, cfg, o.fleet)
+	if err != nil {
+		return err
+	}
+	url, err := output(outputs, o.fleet, "QueueUrl")
+	if err != nil {
+		return err
+	}
+	identity, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("ask whose account this is: %w", err)
+	}
+	fmt.Fprintf(s.err, "account %s, region %s, fleet %s: sending %s messages to %s\n",
+		aws.ToString(identity.Account), cfg.Region, o.fleet, thousands(len(messages)), url)
+	sender := sender{client: sqs.NewFromConfig(cfg), url: url}
+	ids, err := sender.send(ctx, messages)
+	if e := printSent(s, o.json, ids); err == nil {
+		err = e
+	}
+	return err
+}
+
+// printSent says what was sent, all of it or not.
+func printSent(s *streams, asJSON bool, ids []string) error {
+	sent := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if id != "" {
+			sent = append(sent, id)
+		}
+	}
+	if asJSON {
+		return printJSON(s.out, map[string]any{"sent": len(sent), "messageIds": sent})
+	}
+	_, err := fmt.Fprintf(s.out, "%s of %s messages sent\n", thousands(len(sent)), thousands(len(ids)))
+	return err
+}

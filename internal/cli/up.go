@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/musterq/muster/internal/local"
+)
+
+type upOptions struct {
+	fleet      string
+	listen     string
+	handlers   handlerOptions
+	parameters *parameters
+}
+
+func newUp(s *streams) *cobra.Command {
+	o := new(upOptions)
+	c := &cobra.Command{
+		Use:   "up [FLEET]",
+		Short: "Keep a fleet running on an embedded AWS that any SDK can use",
+		Long: `Up deploys the fleet's template into an embedded AWS on this machine's loopback
+interface and prints what to export for SDKs and the AWS CLI to use it. It runs
+until it is interrupted: it then waits up to ` + timeToDrain.String() + ` for the workers to go home;
+interrupted twice it stops at once.
+
+Without --handler messages are handled by the demo's handler.
+
+` + handlerHelp,
+		Example: `  muster up --handler ./handle.sh
+  muster up --handler python:app.handler --max-concurrency 3`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.listen, "listen", localAddress, "loopback `address` to listen on")
+	o.handlers.addFlags(flags)
+	return withParameters(c, nil, func(p *parameters) {
+		o.parameters = p
+		c.RunE = verb(func(ctx context.Context, args []string) error {
+			o.fleet = fleetName(args)
+			return up(ctx, s, o)
+		})
+	})
+}
+
+func up(ctx context.Context, s *streams, o *upOptions) error {
+	if err := o.parameters.check(); err != nil {
+		return err
+	}
+	variables, err := o.handlers.variables()
+	if err != nil {
+		return err
+	}
+	f := fleetOptions{
+		Name: o.fleet, Listen: o.listen, Parameters: o.parameters,
+		Memory: o.handlers.memory, Environment: variables,
+	}
+	switch {
+	case o.handlers.process != "":
+		if f.Process, f.Transform, err = o.handlers.parse(s.dir); err != nil {
+			return err
+		}
+	case o.handlers.transform != "":
+		return usage(errors.New("--transform needs --handler"))
+	default:
+		if f.Process, err = demoCode(); err != nil {
+			return err
+		}
+	}
+	if o.handlers.logs {
+		f.Logs = s.showLog
+	}
+	if f.Functions, err = findFunctions(ctx, s.dir, s.err); err != nil {
+		return err
+	}
+	fleet, err := startFleet(ctx, f)
+	if err != nil {
+		return err
+	}
+	roster := newRoster(fleet.names.Table)
+	defer fleet.runtime.Router.Observe(roster.observe)()
+	if err := announce(s, fleet); err != nil {
+		return errors.Join(err, fleet.Close())
+	}
+	select {
+	case <-s.interrupts:
+		err = putDown(ctx, s, fleet, roster)
+	case <-ctx.Done():
+	}
+	return errors.Join(err, fleet.Close())
+}
+
+// announce prints what to export on standard output, the rest beside it.
+func announce(s *streams, f *localFleet) error {
+	account := f.runtime.Account
+	_, err := fmt.Fprintf(s.out, `export AWS_ENDPOINT_URL=%s
+export AWS_REGION=%s
+export AWS_ACCESS_KEY_ID=%s
+export AWS_SECRET_ACCESS_KEY=%s
+export QUEUE_URL=%s
+`, account.Endpoint, account.Region, local.AccessKeyID, local.SecretAccessKey, f.names.QueueURL)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.err, "Ready: fleet %s at %s. Interrupt to end it; what it holds is not kept.\n", f.name, account.Endpoint)
+	return err
+}
+
+// putDown sends the workers home, waits a little, and no longer than the next
+// interrupt.
+func putDown(ctx context.Context, s *streams, f *localFleet, roster *roster) error {
+	ctx, cancel := context.WithTimeout(ctx, timeToDrain)
+	defer cancel()
+	ctx, stop := s.untilInterrupted(ctx)
+	defer stop()
+	if err := errors.Join(f.silence(ctx), f.drain(ctx)); err != nil {
+		return err
+	}
+	for {
+		if workers, _ := roster.count(); workers == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-roster.changed:
+		}
+	}
+}
