@@ -79,8 +79,9 @@ func (s *Service) attempt(e *event) {
 			s.discard(e, nil, conditionZero)
 			return
 		}
-		s.later(e, e.throttle, policy.age)
-		e.throttle = min(2*e.throttle, longestThrottle)
+		wait := e.throttle
+		e.throttle = min(2*wait, longestThrottle)
+		s.later(e, wait, policy.age)
 		return
 	}
 	<-i.done
@@ -192,9 +193,9 @@ func (s *Service) deliver(e *event, i *invocation, condition, destination string
 // deadLetter sends an event's payload to a dead-letter queue.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
 func (s *Service) deadLetter(e *event, i *invocation, condition, queue string) {
-	message := condition
+	code, message := "429", condition
 	if i != nil {
-		message = string(i.result)
+		code, message = "200", string(i.result)
 		var reported struct {
 			Message string `json:"errorMessage"`
 		}
@@ -204,7 +205,7 @@ func (s *Service) deadLetter(e *event, i *invocation, condition, queue string) {
 	}
 	s.send(e, queue, sqsMessage{MessageBody: string(e.payload), MessageAttributes: map[string]sqsAttribute{
 		"RequestID":    {DataType: "String", StringValue: e.id},
-		"ErrorCode":    {DataType: "Number", StringValue: "200"},
+		"ErrorCode":    {DataType: "Number", StringValue: code},
 		"ErrorMessage": {DataType: "String", StringValue: message[:min(len(message), maxErrorMessage)]},
 	}})
 }

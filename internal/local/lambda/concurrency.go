@@ -47,7 +47,7 @@ func (s *Service) acquire(f *function) (*instance, error) {
 		return nil, throttled("ConcurrentInvocationLimitExceeded")
 	}
 	i := f.pop()
-	if i == nil && !s.options.Unlimited && !f.scaling.take(time.Now()) {
+	if i == nil && !s.options.UnlimitedScaling && !f.scaling.take(time.Now()) {
 		// AWS documents no reason of its own for the scaling rate.
 		return nil, throttled("ConcurrentInvocationLimitExceeded")
 	}

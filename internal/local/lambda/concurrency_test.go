@@ -121,7 +121,7 @@ func TestScalingRate(t *testing.T) {
 		throttled, _ = s.flood("work", 2100)
 		assert.Equal(t, 0, throttled, "environments that exist are no new ones")
 
-		unlimited := newService(t, lambda.Options{Concurrency: 10000, Unlimited: true})
+		unlimited := newService(t, lambda.Options{Concurrency: 10000, UnlimitedScaling: true})
 		unlimited.put(t, lambda.Function{Timeout: 60, Code: lasting(10 * time.Second)})
 		throttled, _ = unlimited.flood("work", 3000)
 		assert.Equal(t, 0, throttled)

@@ -138,13 +138,18 @@ func (s *Service) uuid() string {
 
 // find looks a function up by name, partial ARN or ARN. The lock must be held.
 func (s *Service) find(name, qualifier string) (*function, error) {
-	n, err := s.parseName(name, qualifier)
+	ref, err := s.parseName(name, qualifier)
 	if err != nil {
 		return nil, err
 	}
-	f := s.functions[n.name]
-	if f == nil || n.qualifier != "" && n.qualifier != latest {
-		return nil, notFound("Function not found: " + s.qualified(n))
+	return s.lookup(ref)
+}
+
+// lookup finds a function. The lock must be held.
+func (s *Service) lookup(ref reference) (*function, error) {
+	f := s.functions[ref.name]
+	if f == nil || ref.qualifier != "" && ref.qualifier != latest {
+		return nil, notFound("Function not found: " + s.qualified(ref))
 	}
 	return f, nil
 }

@@ -28,6 +28,8 @@ type invocation struct {
 	clientContext string
 	payload       []byte
 	deadline      time.Time
+	// tail asks for the end of the log.
+	tail bool
 
 	// done is closed when the invocation has ended; result, failed and err hold
 	// from then on.
@@ -66,7 +68,7 @@ func (s *Service) begin(f *function, i *invocation) error {
 
 // run carries an invocation through. It heeds the service's end, not the caller's.
 func (s *Service) run(f *function, in *instance, i *invocation) {
-	in.setting.logs.begin(i.id)
+	in.setting.logs.begin(i.id, i.tail)
 	started := time.Now()
 	ctx, cancel, fail := s.prepare(in)
 	defer cancel()

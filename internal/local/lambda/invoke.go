@@ -96,16 +96,18 @@ func (s *Service) invoke(ctx context.Context, _ api.Caller, in *InvokeInput) (*I
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	}
-	s.mu.Lock()
-	f, err := s.find(in.FunctionName, in.Qualifier)
+	ref, err := s.parseName(in.FunctionName, in.Qualifier)
 	if err != nil {
-		s.mu.Unlock()
 		return nil, err
 	}
-	ref, _ := s.parseName(in.FunctionName, in.Qualifier)
+	s.mu.Lock()
+	f, err := s.lookup(ref)
 	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 
-	i := &invocation{arn: s.qualified(ref), clientContext: in.ClientContext, payload: payload}
+	i := &invocation{arn: s.qualified(ref), clientContext: in.ClientContext, payload: payload, tail: in.LogType == "Tail"}
 	switch in.InvocationType {
 	case "DryRun":
 		return &InvokeOutput{StatusCode: 204, ExecutedVersion: latest}, nil

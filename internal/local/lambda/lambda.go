@@ -20,10 +20,10 @@ type Options struct {
 	// Concurrency is the account's quota of concurrent executions. Defaults to
 	// 1,000. https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 	Concurrency int
-	// Unlimited scaling: lifts the limit of 1,000 new environments per function
-	// and 10 seconds. Defaults to false.
+	// UnlimitedScaling lifts the limit of 1,000 new environments per function and
+	// 10 seconds. Defaults to false.
 	// https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
-	Unlimited bool
+	UnlimitedScaling bool
 	// IdleTimeout ends an environment that served nobody for so long. Defaults
 	// to five minutes; AWS promises no figure.
 	IdleTimeout time.Duration

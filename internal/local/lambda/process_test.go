@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/lambda"
@@ -36,6 +37,7 @@ func decode[T any](t *testing.T, payload []byte) T {
 }
 
 func TestProcess(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	t.Setenv("MUSTER_TEST_SECRET", "of the parent")
 	s := newService(t, lambda.Options{})
 	s.put(t, lambda.Function{
@@ -73,7 +75,7 @@ func TestProcess(t *testing.T) {
 
 func TestProcessErrors(t *testing.T) {
 	s := newService(t, lambda.Options{})
-	s.put(t, lambda.Function{Code: self(t, "serve"), Timeout: 30})
+	s.put(t, lambda.Function{Code: self(t, "serve"), Timeout: 30, MemorySize: 1024})
 	for _, c := range []struct {
 		do, kind, message string
 		reused            bool

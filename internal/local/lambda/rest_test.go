@@ -230,17 +230,12 @@ func TestSDKFunctions(t *testing.T) {
 func TestSDKCreateFunction(t *testing.T) {
 	s := newService(t, lambda.Options{})
 	client := s.client()
-	binary, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		path, err := os.Executable()
-		require.NoError(t, err)
-		binary, err = os.ReadFile(path)
-		require.NoError(t, err)
-	}
+	binary, err := os.Executable()
+	require.NoError(t, err)
 	in := sdk.CreateFunctionInput{
 		FunctionName: aws.String("made"), Role: aws.String("arn:aws:iam::123456789012:role/r"),
 		Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Timeout: aws.Int32(30),
-		Code:        &types.FunctionCode{ZipFile: zipped(t, "bootstrap", binary)},
+		Code:        &types.FunctionCode{ZipFile: zipped(t, "bootstrap", []byte("#!/bin/sh\nexec "+binary+"\n"))},
 		Environment: &types.Environment{Variables: map[string]string{asBootstrap: "serve"}},
 	}
 	made, err := client.CreateFunction(t.Context(), &in)

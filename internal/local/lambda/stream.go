@@ -16,7 +16,9 @@ type stream struct {
 	sink                  func(function, environment string, line []byte)
 	function, environment string
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// quiet says that nobody wants to know what the current invocation writes.
+	quiet   bool
 	partial []byte
 	last    []byte
 }
@@ -34,6 +36,9 @@ func (l *stream) Write(p []byte) (int, error) {
 }
 
 func (l *stream) write(p []byte) {
+	if l.quiet {
+		return
+	}
 	l.last = append(l.last, p...)
 	if excess := len(l.last) - maxTail; excess > 0 {
 		l.last = append(l.last[:0], l.last[excess:]...)
@@ -54,11 +59,15 @@ func (l *stream) write(p []byte) {
 	l.partial = append(l.partial[:0], rest...)
 }
 
-// begin opens an invocation's part of the log, as Lambda does.
-func (l *stream) begin(id string) {
+// begin opens an invocation's part of the log, as Lambda does. Without a sink
+// only an invocation that asks for its tail is logged.
+func (l *stream) begin(id string, tail bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = l.last[:0]
+	if l.quiet = l.sink == nil && !tail; l.quiet {
+		return
+	}
 	l.write(fmt.Appendf(nil, "START RequestId: %s Version: %s\n", id, latest))
 }
 
@@ -66,6 +75,9 @@ func (l *stream) begin(id string) {
 func (l *stream) end(id string, d time.Duration, size, used int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.quiet {
+		return
+	}
 	if len(l.partial) > 0 {
 		l.write([]byte("\n"))
 	}
