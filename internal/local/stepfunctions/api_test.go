@@ -108,6 +108,7 @@ func TestStopExecutionLeavesTheFunctionRunning(t *testing.T) {
 		assert.Equal(t, "5<0 ExecutionAborted Enough of it", f.history(execution)[4])
 
 		time.Sleep(20 * time.Minute)
+		synctest.Wait()
 		assert.Equal(t, 10*time.Minute, ended)
 		assert.Len(t, f.history(execution), 5, "nothing is recorded after the end")
 		again := f.must("StopExecution", map[string]any{"executionArn": execution})
@@ -274,6 +275,7 @@ func TestStatusEvents(t *testing.T) {
 		f.start(f.create("times", `{"TimeoutSeconds":1,"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}`), "t", ``)
 		f.must("StartSyncExecution", map[string]any{"stateMachineArn": f.create("express", passes)})
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		var got []string
 		for _, e := range events {
 			got = append(got, e.Name+" "+e.Status)

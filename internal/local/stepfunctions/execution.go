@@ -36,9 +36,8 @@ type execution struct {
 	input     any
 	trace     string
 	started   time.Time
-	deadline  *time.Timer
 
-	// ctx ends with the execution.
+	// ctx ends with the execution, or when it has run for too long.
 	ctx    context.Context
 	cancel context.CancelFunc
 	// done is closed when the execution has ended; what follows does not change
@@ -58,10 +57,6 @@ type execution struct {
 
 // launch starts an execution that is registered, and counted as running.
 func (x *execution) launch() {
-	x.ctx, x.cancel = context.WithCancel(x.service.ctx)
-	x.contextExecution, x.contextMachine = x.contextObjects()
-	x.record(event{kind: executionStarted, value: x.input})
-	x.notify()
 	limit := maxStandard
 	if x.machine.express {
 		limit = maxExpress
@@ -69,9 +64,10 @@ func (x *execution) launch() {
 	if d := x.revision.definition.timeout; d > 0 {
 		limit = min(limit, d)
 	}
-	x.deadline = time.AfterFunc(limit, func() {
-		x.finish(statusTimedOut, nil, timedOut(false), 0)
-	})
+	x.ctx, x.cancel = context.WithTimeout(x.service.ctx, limit)
+	x.contextExecution, x.contextMachine = x.contextObjects()
+	x.record(event{kind: executionStarted, value: x.input})
+	x.notify()
 	go func() {
 		defer x.service.running.Done()
 		x.run()
@@ -86,11 +82,11 @@ func (x *execution) run() {
 		x.finish(statusSucceeded, output, nil, t.previous)
 	case f != halted:
 		x.finish(statusFailed, nil, f, t.previous)
-	default:
-		// Somebody else has finished it, or the service is closed.
-		x.cancel()
-		x.deadline.Stop()
+	case x.ctx.Err() == context.DeadlineExceeded:
+		x.finish(statusTimedOut, nil, timedOut(false), 0)
 	}
+	// Where it is still open, the service was closed.
+	x.cancel()
 }
 
 var endEvents = map[status]eventKind{
@@ -114,7 +110,6 @@ func (x *execution) finish(end status, output any, f *failure, previous int64) b
 	x.stopped = time.Now()
 	x.mu.Unlock()
 	x.cancel()
-	x.deadline.Stop()
 	x.service.ended(x)
 	close(x.done)
 	x.notify()
