@@ -29,21 +29,20 @@ func (s *Service) getExecutionHistory(_ context.Context, _ api.Caller, in *getEx
 		return nil, err
 	}
 	x.mu.Lock()
-	// Events are only ever appended, so this part of the list does not change.
-	events := x.events
-	x.mu.Unlock()
-	from, to, next, err := page(in.MaxResults, in.NextToken, len(events))
+	defer x.mu.Unlock()
+	length := x.history.length
+	from, to, next, err := page(in.MaxResults, in.NextToken, length)
 	if err != nil {
 		return nil, err
 	}
 	first := from
 	if in.ReverseOrder {
-		first, to = len(events)-to, len(events)-from
+		first, to = length-to, length-from
 	}
 	data := in.IncludeExecutionData == nil || *in.IncludeExecutionData
 	out := &getExecutionHistoryOutput{Events: make([]historyEvent, 0, to-first), NextToken: next}
 	for i := first; i < to; i++ {
-		out.Events = append(out.Events, x.render(&events[i], int64(i+1), data))
+		out.Events = append(out.Events, x.render(x.history.at(i), int64(i+1), data))
 	}
 	if in.ReverseOrder {
 		slices.Reverse(out.Events)

@@ -51,7 +51,7 @@ type execution struct {
 	stopped time.Time
 	output  any
 	failure *failure
-	events  []event
+	history history
 	count   int64
 }
 
@@ -155,8 +155,8 @@ func (x *execution) append(e event) {
 	if x.machine.express {
 		return
 	}
-	e.at = time.Now()
-	x.events = append(x.events, e)
+	e.at = time.Now().UnixMilli()
+	x.history.append(e)
 }
 
 func (x *execution) transition() {

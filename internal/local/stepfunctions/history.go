@@ -1,7 +1,5 @@
 package stepfunctions
 
-import "time"
-
 // eventKind is the type of a history event.
 // See https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html.
 type eventKind string
@@ -50,7 +48,7 @@ var abortedEvents = map[kind]eventKind{
 type event struct {
 	kind     eventKind
 	previous int64
-	at       time.Time
+	at       int64 // milliseconds since the epoch
 	// name of the state, or of the resource of a function.
 	name string
 	// value is an input, an output, parameters, or the *failure.
@@ -61,3 +59,24 @@ type event struct {
 	// heartbeat in seconds. 0 means none.
 	heartbeat int64
 }
+
+// chunk is how many events are kept together. A history grows by chunks, so that
+// a long one is never copied.
+const chunk = 64
+
+// history is a list of events that is only ever appended to.
+type history struct {
+	chunks [][]event
+	length int
+}
+
+func (h *history) append(e event) {
+	if h.length%chunk == 0 {
+		h.chunks = append(h.chunks, make([]event, 0, chunk))
+	}
+	last := &h.chunks[len(h.chunks)-1]
+	*last = append(*last, e)
+	h.length++
+}
+
+func (h *history) at(i int) *event { return &h.chunks[i/chunk][i%chunk] }

@@ -21,10 +21,10 @@ type integration interface {
 type job struct {
 	caller     api.Caller
 	parameters any
-	// submitted is called with the answer of a call that is not yet the result.
-	submitted func(answer any)
-	// abandoned ends when nobody waits for the result any more.
-	abandoned context.Context
+	// submitted takes the answer that starts a job, which is not yet the result.
+	submitted chan<- any
+	// abandoned is closed when nobody waits for a job any more.
+	abandoned <-chan struct{}
 }
 
 // routed calls an operation of a service of this account.

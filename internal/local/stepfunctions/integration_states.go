@@ -16,7 +16,7 @@ func (r *runExecution) call(ctx context.Context, j *job) (any, *failure) {
 	if f != nil {
 		return nil, f
 	}
-	j.submitted(answer)
+	j.submitted <- answer
 	fields, _ := answer.(map[string]any)
 	arn, _ := fields["ExecutionArn"].(string)
 	child, ok := r.s.execution(arn)
@@ -25,7 +25,7 @@ func (r *runExecution) call(ctx context.Context, j *job) (any, *failure) {
 	}
 	select {
 	case <-child.done:
-	case <-j.abandoned.Done():
+	case <-j.abandoned:
 		// A parent that is stopped, or that has waited enough, stops the job.
 		input := encoded(map[string]any{"executionArn": arn})
 		if _, err := r.s.router.Call(ctx, "states", "StopExecution", j.caller, []byte(input)); err != nil {

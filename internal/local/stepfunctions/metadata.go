@@ -11,15 +11,21 @@ import (
 func addMetadata(result map[string]any, headers []header, requestID string) {
 	all := make(map[string]any, len(headers))
 	flat := make(map[string]any, len(headers))
-	for _, h := range headers {
-		all[h.name] = []any{h.value}
+	values := make([]any, len(headers))
+	for i, h := range headers {
+		values[i] = h.value
+		all[h.name] = values[i : i+1 : i+1]
 		flat[h.name] = h.value
 	}
 	result["SdkHttpMetadata"] = map[string]any{"AllHttpHeaders": all, "HttpHeaders": flat, "HttpStatusCode": int64(200)}
 	result["SdkResponseMetadata"] = map[string]any{"RequestId": requestID}
 }
 
-type header struct{ name, value string }
+// header is one header. Its value is a string, kept as a value of a state.
+type header struct {
+	name  string
+	value any
+}
 
 func httpHeaders(contentType string, length int, requestID string) []header {
 	return []header{

@@ -1,11 +1,14 @@
 package stepfunctions
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // render is an event as the API shows it. Values are encoded here, when somebody
 // looks, and not while the execution runs.
 func (x *execution) render(e *event, id int64, data bool) historyEvent {
-	h := historyEvent{Timestamp: timestamp(e.at), Type: e.kind, ID: id, PreviousEventID: e.previous}
+	h := historyEvent{Timestamp: timestamp(time.UnixMilli(e.at)), Type: e.kind, ID: id, PreviousEventID: e.previous}
 	switch e.kind {
 	case executionStarted:
 		h.ExecutionStarted = e.input(data)

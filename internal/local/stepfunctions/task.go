@@ -126,42 +126,41 @@ type ending struct {
 // goes on: Step Functions does not stop what a task has started.
 func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration) (any, *failure) {
 	s := t.x.service
-	abandoned, abandon := context.WithCancel(t.ctx)
-	defer abandon()
-	ended := make(chan ending, 1)
-	submitted := make(chan any, 1)
-	j := &job{
-		caller:     api.Caller{RoleARN: t.x.revision.roleARN, Execution: t.x.arn},
-		parameters: parameters,
-		submitted:  func(answer any) { submitted <- answer },
-		abandoned:  abandoned,
+	j := &job{caller: api.Caller{RoleARN: t.x.revision.roleARN, Execution: t.x.arn}, parameters: parameters}
+	var submitted chan any
+	if a.target.pattern == runJob || a.target.pattern == runJobJSON {
+		abandoned, abandon := context.WithCancel(t.ctx)
+		defer abandon()
+		submitted = make(chan any, 1)
+		j.abandoned, j.submitted = abandoned.Done(), submitted
 	}
+	ended := make(chan ending, 1)
 	s.running.Go(func() {
 		result, f := a.target.call.call(s.ctx, j)
 		ended <- ending{result, f}
 	})
 	late := newAlarm(timeout)
 	defer late.stop()
-	var reported chan ending
-	var beats chan struct{}
-	silent := newAlarm(0)
+	var (
+		silent   alarm
+		reported <-chan ending
+		beats    <-chan struct{}
+	)
 	if t.token != nil {
-		reported, beats = t.token.reported, t.token.beats
-		silent = newAlarm(heartbeat)
+		reported, beats, silent = t.token.reported, t.token.beats, newAlarm(heartbeat)
+		defer silent.stop()
 	}
-	defer silent.stop()
 	for {
 		select {
 		case answer := <-submitted:
 			t.record(event{kind: taskSubmitted, task: a.target, value: answer})
+			submitted = nil
 		case e := <-ended:
 			if e.f == halted {
 				return nil, halted
 			}
 			if t.token == nil || e.f != nil {
-				flush(submitted, func(answer any) {
-					t.record(event{kind: taskSubmitted, task: a.target, value: answer})
-				})
+				t.recordSubmitted(a.target, submitted)
 				return e.result, e.f
 			}
 			// The token ends the task, not the answer of the call.
@@ -181,11 +180,11 @@ func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration
 	}
 }
 
-// flush handles an answer that came together with the end.
-func flush(answers chan any, handle func(any)) {
+// recordSubmitted records an answer that came together with the end.
+func (t *thread) recordSubmitted(g *target, submitted <-chan any) {
 	select {
-	case answer := <-answers:
-		handle(answer)
+	case answer := <-submitted:
+		t.record(event{kind: taskSubmitted, task: g, value: answer})
 	default:
 	}
 }
@@ -197,21 +196,21 @@ type alarm struct {
 }
 
 // newAlarm rings after d. With 0 it never does.
-func newAlarm(d time.Duration) *alarm {
+func newAlarm(d time.Duration) alarm {
 	if d == 0 {
-		return &alarm{}
+		return alarm{}
 	}
 	timer := time.NewTimer(d)
-	return &alarm{timer, timer.C}
+	return alarm{timer, timer.C}
 }
 
-func (a *alarm) reset(d time.Duration) {
+func (a alarm) reset(d time.Duration) {
 	if a.timer != nil {
 		a.timer.Reset(d)
 	}
 }
 
-func (a *alarm) stop() {
+func (a alarm) stop() {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
