@@ -112,6 +112,7 @@ func (s *Service) register(x *execution, machineARN string, sync bool) (*executi
 	m.started++
 	m.running++
 	x.number = m.started
+	x.prepare()
 	s.executions[x.arn] = x
 	s.started.Add(1)
 	return nil, nil

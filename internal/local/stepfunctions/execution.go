@@ -55,8 +55,8 @@ type execution struct {
 	count   int64
 }
 
-// launch starts an execution that is registered, and counted as running.
-func (x *execution) launch() {
+// prepare makes the execution ready to be found, and to be stopped.
+func (x *execution) prepare() {
 	limit := maxStandard
 	if x.machine.express {
 		limit = maxExpress
@@ -67,6 +67,10 @@ func (x *execution) launch() {
 	x.ctx, x.cancel = context.WithTimeout(x.service.ctx, limit)
 	x.contextExecution, x.contextMachine = x.contextObjects()
 	x.record(event{kind: executionStarted, value: x.input})
+}
+
+// launch runs an execution that is registered, and counted as running.
+func (x *execution) launch() {
 	x.notify()
 	go func() {
 		defer x.service.running.Done()
