@@ -5,6 +5,7 @@ package endpoint
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -126,22 +127,30 @@ func (h *handler) caller(r *http.Request) (api.Caller, error) {
 	return h.router.Caller(key), nil
 }
 
+// readBody reads a request's body, which SDKs compress for some operations.
 func readBody(r *http.Request) ([]byte, error) {
-	tooLarge := &api.Error{
-		Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
-		Message: "Request size exceeded " + strconv.Itoa(maxRequest) + " bytes",
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		unzipped, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, api.Errorf("SerializationException", "%s", err)
+		}
+		return readAll(unzipped)
 	}
-	if r.ContentLength > maxRequest {
-		return nil, tooLarge
+	if r.ContentLength < 0 || r.ContentLength > maxRequest {
+		return readAll(r.Body)
 	}
-	if r.ContentLength >= 0 {
-		body := make([]byte, r.ContentLength)
-		_, err := io.ReadFull(r.Body, body)
-		return body, err
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxRequest+1))
 	if len(body) > maxRequest {
-		return nil, tooLarge
+		return nil, &api.Error{
+			Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
+			Message: "Request size exceeded " + strconv.Itoa(maxRequest) + " bytes",
+		}
 	}
 	return body, err
 }

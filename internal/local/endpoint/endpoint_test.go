@@ -1,6 +1,8 @@
 package endpoint
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"io"
@@ -149,6 +151,24 @@ func TestOversizedRequestIsRefused(t *testing.T) {
 	status, _, body := do(t, h, r)
 	assert.Equal(t, 413, status)
 	assert.Contains(t, body, "RequestEntityTooLargeException")
+}
+
+func TestCompressedRequest(t *testing.T) {
+	_, h := newTestRuntime()
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	_, err := io.WriteString(w, `{"Say":"hi"}`)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	r := jsonRequest(t, "AmazonSQS.Echo", zipped.String())
+	r.Header.Set("Content-Encoding", "gzip")
+	_, _, body := do(t, h, r)
+	assert.Equal(t, `{"Said":"hi","Caller":"AKID"}`, body)
+
+	r = jsonRequest(t, "AmazonSQS.Echo", `{"Say":"hi"}`)
+	r.Header.Set("Content-Encoding", "gzip")
+	_, _, body = do(t, h, r)
+	assert.Contains(t, body, "SerializationException")
 }
 
 func TestCallerIdentity(t *testing.T) {
