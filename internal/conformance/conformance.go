@@ -99,6 +99,9 @@ func Run(t *testing.T, target Target) {
 			results[c.String()] = &outcome{}
 		}
 	}
+	if len(selected) == 0 {
+		t.Fatal("no case was selected")
+	}
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range selected {
 			if c.Long && !target.Virtual && !target.Long || c.Process && target.Inside {

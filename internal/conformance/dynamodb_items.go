@@ -26,7 +26,7 @@ func dynamoItemCases() []Case {
 		{Name: "empty strings are values, except in a key", Page: types, Run: dynamoEmptyString},
 		{Name: "an item has 400 KB, names and UTF-8 bytes counted", Page: dynamoGuide("Constraints"), Run: dynamoItemSize},
 		{Name: "a projection answers parts of an item", Page: dynamoGuide("Expressions.ProjectionExpressions"), Run: dynamoProjection},
-		{Name: "a write costs a unit a KB, a read half a unit each 4 KB, a unit when consistent", Page: dynamoGuide("capacity-unit-calculations"), Run: dynamoCapacity},
+		{Name: "a write costs a unit a KB, a read half a unit each 4 KB, a unit when consistent", Page: dynamoGuide("read-write-operations"), Run: dynamoCapacity},
 	}
 }
 

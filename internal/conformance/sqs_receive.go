@@ -26,6 +26,7 @@ func sqsReceiveCases() []Case {
 		{Name: "system attributes are left out unless asked for", Page: sqsAPI("ReceiveMessage"), Run: sqsNoAttributes},
 		{Name: "message attributes are chosen by name, prefix or All", Page: sqsAPI("ReceiveMessage"), Run: sqsChosenAttributes},
 		{Name: "the trace header is a system attribute", Page: sqsAPI("SendMessage"), Run: sqsTraceHeader},
+		{Name: "a standard queue takes a group of messages, for fairness", Page: sqsGuide("sqs-fair-queues"), Run: sqsFairQueue},
 	}
 }
 
@@ -175,4 +176,14 @@ func sqsTraceHeader(t *testing.T, c *Clients) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, header, c.receiveOne(t, url, withSystemAttributes).Attributes["AWSTraceHeader"])
+}
+
+func sqsFairQueue(t *testing.T, c *Clients) {
+	url := c.queue(t, nil)
+	_, err := c.SQS.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("x"), MessageGroupId: aws.String("tenant-1")})
+	require.NoError(t, err)
+	assert.Equal(t, "tenant-1", c.receiveOne(t, url, withSystemAttributes).Attributes["MessageGroupId"])
+	_, err = c.SQS.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("x"), MessageGroupId: aws.String("tenant 1")})
+	failsAs(t, err, "InvalidParameterValue", "Value tenant 1 for parameter MessageGroupId is invalid. "+
+		"Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
 }
