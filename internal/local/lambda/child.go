@@ -16,15 +16,25 @@ type child struct {
 	err    error
 }
 
-// startChild starts a process. The same writer given twice gets both outputs in
-// their order.
-func startChild(command []string, dir string, env []string, stdin io.Reader, stdout, stderr io.Writer) (*child, error) {
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Dir = dir
-	cmd.Env = env
-	cmd.Stdin = stdin
-	cmd.Stdout = stdout
-	cmd.Stderr = stderr
+// program is what a child runs.
+type program struct {
+	command []string
+	dir     string
+	env     []string
+	stdin   io.Reader
+	// The same writer given twice gets both outputs in their order.
+	stdout, stderr io.Writer
+	// ended is called when the process and its group have ended. May be nil.
+	ended func()
+}
+
+func (p program) start() (*child, error) {
+	cmd := exec.Command(p.command[0], p.command[1:]...)
+	cmd.Dir = p.dir
+	cmd.Env = p.env
+	cmd.Stdin = p.stdin
+	cmd.Stdout = p.stdout
+	cmd.Stderr = p.stderr
 	cmd.SysProcAttr = processAttributes()
 	// A grandchild that keeps the output open must not hold up the end.
 	cmd.WaitDelay = time.Second
@@ -32,16 +42,19 @@ func startChild(command []string, dir string, env []string, stdin io.Reader, std
 		return nil, err
 	}
 	c := &child{cmd: cmd, exited: make(chan struct{})}
-	go c.wait()
+	go c.wait(p.ended)
 	return c, nil
 }
 
 // wait waits for the end of the process and ends what it left behind.
-func (c *child) wait() {
+func (c *child) wait(ended func()) {
 	if err := c.cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
 		c.err = err
 	}
 	signalGroup(c.cmd.Process, true)
+	if ended != nil {
+		ended()
+	}
 	close(c.exited)
 }
 

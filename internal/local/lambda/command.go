@@ -51,7 +51,10 @@ func (e *commandEnvironment) invoke(ctx context.Context, i *invocation) outcome 
 		return outcome{failure: &failure{kind: "Runtime.InvalidEntrypoint", message: err.Error()}}
 	}
 	out, last := &limited{limit: maxResponse + 1}, newStream(nil, "", "")
-	process, err := startChild(e.command.Command, e.command.Dir, env, bytes.NewReader(i.payload), out, io.MultiWriter(e.setting.logs, last))
+	process, err := program{
+		command: e.command.Command, dir: e.command.Dir, env: env,
+		stdin: bytes.NewReader(i.payload), stdout: out, stderr: io.MultiWriter(e.setting.logs, last),
+	}.start()
 	if err != nil {
 		return outcome{failure: &failure{kind: "Runtime.InvalidEntrypoint", message: err.Error()}}
 	}

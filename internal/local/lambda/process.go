@@ -30,9 +30,11 @@ type Process struct {
 }
 
 type processEnvironment struct {
-	api   *runtimeAPI
-	child *child
-	limit int
+	api    *runtimeAPI
+	child  *child
+	output *output
+	logs   *stream
+	limit  int
 }
 
 func (p Process) start(ctx context.Context, s setting) (environment, *failure) {
@@ -40,13 +42,9 @@ func (p Process) start(ctx context.Context, s setting) (environment, *failure) {
 	if err != nil {
 		return nil, &failure{kind: "Runtime.InitError", message: err.Error()}
 	}
-	e := &processEnvironment{api: runtime, limit: s.function.MemorySize}
-	env, err := s.environ(p.Dir, p.Env)
-	if err == nil {
-		env = append(env, "AWS_LAMBDA_RUNTIME_API="+runtime.address())
-		e.child, err = startChild(p.Command, p.Dir, env, nil, s.logs, s.logs)
-	}
-	if err != nil {
+	e := &processEnvironment{api: runtime, logs: s.logs, limit: s.function.MemorySize}
+	if err := e.launch(p, s); err != nil {
+		// Nobody has been told of the listener yet.
 		_ = runtime.listener.Close()
 		return nil, &failure{kind: "Runtime.InvalidEntrypoint", message: err.Error()}
 	}
@@ -63,6 +61,27 @@ func (p Process) start(ctx context.Context, s setting) (environment, *failure) {
 		e.kill()
 		return nil, &failure{kind: "Sandbox.Timedout", message: "the init phase timed out"}
 	}
+}
+
+// launch starts the process with its log.
+func (e *processEnvironment) launch(p Process, s setting) error {
+	env, err := s.environ(p.Dir, p.Env)
+	if err != nil {
+		return err
+	}
+	env = append(env, "AWS_LAMBDA_RUNTIME_API="+e.api.address())
+	// The session token is random and the environment's own.
+	if e.output, err = newOutput(s.logs, s.variables["AWS_SESSION_TOKEN"]); err != nil {
+		return err
+	}
+	e.child, err = program{
+		command: p.Command, dir: p.Dir, env: env,
+		stdout: e.output.writer, stderr: e.output.writer, ended: e.output.close,
+	}.start()
+	if err != nil {
+		e.output.close()
+	}
+	return err
 }
 
 // serve ends the process when its Runtime API fails: nothing could reach it.
@@ -87,6 +106,9 @@ func (e *processEnvironment) invoke(ctx context.Context, i *invocation) outcome 
 			answer, polled = &out, e.api.polled
 		case <-polled:
 			answer.memory = e.child.memory()
+			if e.logs.wanted() {
+				e.output.flush()
+			}
 			return *answer
 		case <-e.child.exited:
 			return e.died(answer)

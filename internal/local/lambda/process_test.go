@@ -215,6 +215,7 @@ func TestLogs(t *testing.T) {
 	assert.Contains(t, all, "END RequestId: "+out.RequestID)
 	tail, err := base64.StdEncoding.DecodeString(out.LogResult)
 	require.NoError(t, err)
+	assert.Contains(t, string(tail), "\nline on stdout\nline on stderr\nEND RequestId: ", "what was written before the answer")
 	assert.Regexp(t, `REPORT RequestId: `+out.RequestID+"\tDuration: [0-9.]+ ms\tBilled Duration: [0-9]+ ms\tMemory Size: 128 MB", string(tail))
 }
 

@@ -89,6 +89,13 @@ func (l *stream) end(id string, d time.Duration, size, used int) {
 	l.write(append(text, '\n'))
 }
 
+// wanted tells whether anybody wants to know what the current invocation writes.
+func (l *stream) wanted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.quiet
+}
+
 // platform logs the error that an invocation ended with.
 func (l *stream) platform(message []byte) {
 	l.mu.Lock()
