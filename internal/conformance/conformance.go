@@ -2,6 +2,13 @@
 // endpoint: AWS itself, the embedded runtime, or another emulator. Every case
 // cites the AWS page that it rests on, drives the real SDK clients and expects
 // what is written there, never what an emulator happens to do.
+//
+//	go test ./internal/conformance                  the embedded runtime, in virtual time
+//	go test ./internal/conformance -v -args -endpoint http://127.0.0.1:4566
+//	go test ./internal/conformance -v -args -endpoint aws -role arn:aws:iam::...
+//
+// Further flags: -region, -match (part of a case's full name), -long (also the
+// cases that wait for minutes).
 package conformance
 
 import (
