@@ -142,8 +142,8 @@ type tick struct {
 	workers []registry.Worker
 	// free are the slots that nothing can use any more.
 	free []registry.Worker
-	// deaths is how many executions were newly found to have ended badly.
-	deaths int
+	// died is the execution that was newly found to have ended badly, if any.
+	died string
 	// notes are appended to the reason.
 	notes string
 }
@@ -182,7 +182,12 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth) (Outp
 
 // observe is what scale.Decide gets to see.
 func (t *tick) observe(depth queue.Depth) scale.Observation {
-	o := scale.Observation{Visible: depth.Visible, InFlight: depth.InFlight, Delayed: depth.Delayed, Deaths: t.control.Deaths + min(t.deaths, 1)}
+	o := scale.Observation{Visible: depth.Visible, InFlight: depth.InFlight, Delayed: depth.Delayed, Deaths: t.control.Deaths}
+	if t.died != "" {
+		o.Deaths++
+	} else if o.Deaths > 0 {
+		o.SinceDeath = t.now.Sub(t.control.DiedAt.Time())
+	}
 	for _, w := range t.workers {
 		o.Workers = append(o.Workers, scale.Worker{
 			ID: w.ID(), Parallelism: w.Parallelism, Live: w.Live(t.now, t.config.Liveness),
@@ -191,9 +196,6 @@ func (t *tick) observe(depth queue.Depth) scale.Observation {
 	}
 	if t.control.SurplusSince != "" {
 		o.Surplus = t.now.Sub(t.control.SurplusSince.Time())
-	}
-	if t.deaths == 0 && t.control.Deaths > 0 {
-		o.SinceDeath = t.now.Sub(t.control.DiedAt.Time())
 	}
 	return o
 }
@@ -226,8 +228,8 @@ func (t *tick) commit(ctx context.Context, d scale.Decision) ([]registry.Worker,
 		control.SurplusSince = registry.At(t.now)
 	}
 	switch {
-	case t.deaths > 0:
-		control.Deaths, control.DiedAt = control.Deaths+1, registry.At(t.now)
+	case t.died != "":
+		control.Deaths, control.DiedAt, control.Died = control.Deaths+1, registry.At(t.now), t.died
 	case t.progress():
 		control.Deaths = 0
 	}
@@ -237,9 +239,15 @@ func (t *tick) commit(ctx context.Context, d scale.Decision) ([]registry.Worker,
 	return reserved, t.registry.Commit(ctx, t.control, registry.Change{Control: control, Free: t.free, Reserve: reserved})
 }
 
-// progress says whether a worker has handled anything: then the deaths before
-// it were no storm.
+// deathsFade is how long after the last death the count starts anew.
+const deathsFade = time.Hour
+
+// progress says whether the deaths before were no storm: a worker has handled
+// something, or it is long ago.
 func (t *tick) progress() bool {
+	if t.now.Sub(t.control.DiedAt.Time()) > deathsFade {
+		return true
+	}
 	for _, w := range t.workers {
 		if !w.Ended && w.Handled > 0 {
 			return true

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -21,7 +20,13 @@ import (
 type end struct {
 	holder string
 	status types.ExecutionStatus
-	at     time.Time
+	// relieved is true of an execution that ended because it was replaced.
+	relieved bool
+}
+
+// bad says whether the execution died, as against having done its work.
+func (e end) bad() bool {
+	return e.holder != "" && e.status != types.ExecutionStatusSucceeded && !e.relieved
 }
 
 // endOf reads the event that triggered a tick: the status change of a worker's
@@ -31,9 +36,9 @@ func endOf(trigger json.RawMessage) end {
 	var event struct {
 		DetailType string `json:"detail-type"`
 		Detail     struct {
-			Name     string                `json:"name"`
-			Status   types.ExecutionStatus `json:"status"`
-			StopDate int64                 `json:"stopDate"`
+			Name   string                `json:"name"`
+			Status types.ExecutionStatus `json:"status"`
+			Error  string                `json:"error"`
 		} `json:"detail"`
 	}
 	if err := json.Unmarshal(trigger, &event); err != nil || event.DetailType != "Step Functions Execution Status Change" {
@@ -42,7 +47,7 @@ func endOf(trigger json.RawMessage) end {
 	if event.Detail.Status == types.ExecutionStatusRunning {
 		return end{}
 	}
-	return end{holder: event.Detail.Name, status: event.Detail.Status, at: time.UnixMilli(event.Detail.StopDate)}
+	return end{holder: event.Detail.Name, status: event.Detail.Status, relieved: event.Detail.Error == "Muster.Relieved"}
 }
 
 // learn finds out which of the workers' executions have ended, and sorts the
@@ -52,6 +57,11 @@ func (t *tick) learn(ctx context.Context, workers []registry.Worker, told end) e
 	slices.SortFunc(workers, func(a, b registry.Worker) int {
 		return strings.Compare(string(a.ReportedAt), string(b.ReportedAt))
 	})
+	// A worker that failed may have left by itself: its end counts all the same,
+	// once, however often the event comes.
+	if told.bad() && told.holder != t.control.Died {
+		t.died = told.holder
+	}
 	lookups := describeLimit
 	for _, w := range workers {
 		known := end{}
@@ -72,13 +82,13 @@ func (t *tick) learn(ctx context.Context, workers []registry.Worker, told end) e
 			}
 		}
 		if known.holder != "" {
-			ended, err := t.registry.MarkEnded(ctx, w, t.canRunUntil(w, known))
+			ended, err := t.registry.MarkEnded(ctx, w, t.canRunUntil(w))
 			if err != nil {
 				return err
 			}
 			w = ended
-			if known.status != types.ExecutionStatusSucceeded {
-				t.deaths++
+			if known.bad() && known.holder != t.control.Died {
+				t.died = known.holder
 			}
 		}
 		if w.Ended && !w.Busy(t.now) {
@@ -97,14 +107,15 @@ func (t *tick) questionable(w registry.Worker) bool {
 	return silence > t.config.Liveness && !w.Busy(t.now) || w.State == registry.Reserved && silence > 2*startDoubt
 }
 
-// canRunUntil is when nothing that an ended execution started can run any more.
-// A pump has said so itself. In the steps lane the state machine starts
-// handlers, up to the moment it ends.
-func (t *tick) canRunUntil(w registry.Worker, e end) time.Time {
-	if w.Lane == Stream || w.State == registry.Reserved {
-		return time.UnixMilli(w.BusyUntil)
+// canRunUntil is when nothing that an ended execution started can run any more,
+// in milliseconds since 1970. A pump has said so itself. In the steps lane the
+// state machine started handlers up to the moment it ended, and a courier may
+// up to the moment it is marked as ended: now.
+func (t *tick) canRunUntil(w registry.Worker) int64 {
+	if w.Lane == Stream || w.BusyUntil == 0 {
+		return w.BusyUntil
 	}
-	return e.at.Add(max(t.config.Process.Timeout, t.config.Transform.Timeout) + registry.ClockMargin)
+	return t.now.Add(max(t.config.Process.Timeout, t.config.Transform.Timeout) + registry.ClockMargin).UnixMilli()
 }
 
 // describe looks a worker's execution up. One that does not exist is not known
@@ -122,7 +133,7 @@ func (t *tick) describe(ctx context.Context, w registry.Worker) (end, error) {
 	case out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive:
 		return end{}, nil
 	}
-	return end{holder: w.Holder, status: out.Status, at: aws.ToTime(out.StopDate)}, nil
+	return end{holder: w.Holder, status: out.Status, relieved: aws.ToString(out.Error) == "Muster.Relieved"}, nil
 }
 
 // doubtful are the reservations whose start may have failed: started again

@@ -16,6 +16,7 @@ import (
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/cloudformation"
+	"github.com/musterq/muster/internal/local/cloudwatch"
 	"github.com/musterq/muster/internal/local/dynamodb"
 	"github.com/musterq/muster/internal/local/endpoint"
 	"github.com/musterq/muster/internal/local/eventbridge"
@@ -51,6 +52,8 @@ type Options struct {
 	DynamoDB dynamodb.Options
 	// StepFunctions tunes the state machines and their quotas.
 	StepFunctions stepfunctions.Options
+	// CloudWatch tunes the alarms.
+	CloudWatch cloudwatch.Options
 }
 
 // Runtime is a running account.
@@ -63,6 +66,7 @@ type Runtime struct {
 	Lambda         *lambda.Service
 	S3             *s3.Service
 	Events         *eventbridge.Service
+	CloudWatch     *cloudwatch.Service
 	CloudFormation *cloudformation.Service
 	IAM            *iam.Service
 	Logs           *logs.Service
@@ -110,9 +114,11 @@ func Start(o Options) (*Runtime, error) {
 		served:         make(chan error, 1),
 	}
 	r.StepFunctions = stepfunctions.New(account, router, r.stepFunctionsOptions())
+	r.CloudWatch = cloudwatch.New(account, router, r.Events.Publish, o.CloudWatch)
+	r.CloudWatch.AddSource("AWS/SQS", r.queueMetric)
 	for _, s := range []api.Service{
 		r.SQS.API(), r.DynamoDB.API(), r.StepFunctions.API(), r.Lambda.API(), r.S3.API(),
-		r.Events.API(), r.CloudFormation.API(),
+		r.Events.API(), r.CloudWatch.API(), r.CloudFormation.API(),
 	} {
 		router.Add(s)
 	}
@@ -129,9 +135,11 @@ func Start(o Options) (*Runtime, error) {
 
 // Close ends the runtime: its port, its executions, its function processes.
 func (r *Runtime) Close() error {
+	r.CloudWatch.Close()
 	r.Events.Close()
 	r.StepFunctions.Close()
 	r.Lambda.Close()
+	r.SQS.Close()
 	r.stop()
 	return <-r.served
 }
@@ -170,7 +178,7 @@ func (r *Runtime) providers() map[string]api.Provider {
 	all := map[string]api.Provider{}
 	for _, p := range []map[string]api.Provider{
 		r.SQS.Providers(), r.DynamoDB.Providers(), r.StepFunctions.Providers(), r.Lambda.Providers(), r.S3.Providers(),
-		r.Events.Providers(), r.IAM.Providers(), r.Logs.Providers(),
+		r.Events.Providers(), r.CloudWatch.Providers(), r.IAM.Providers(), r.Logs.Providers(),
 	} {
 		maps.Copy(all, p)
 	}

@@ -148,8 +148,9 @@ type Control struct {
 	SurplusSince Instant `dynamo:",omitempty"`
 	// Deaths is how many worker executions ended badly in a row.
 	Deaths int
-	// DiedAt is when the last of them was seen.
+	// DiedAt is when the last of them was seen, Died which execution it was.
 	DiedAt Instant `dynamo:",omitempty"`
+	Died   string  `dynamo:",omitempty"`
 }
 
 const (

@@ -129,16 +129,13 @@ func asRead[T conditional[T]](write T, w Worker) T {
 }
 
 // MarkEnded keeps what a tick has learned: the holder's execution has ended.
-// What it started may run until busyUntil. A pump that outlived its execution
-// finds the order to drain at its next report.
-func (r *Registry) MarkEnded(ctx context.Context, w Worker, busyUntil time.Time) (Worker, error) {
+// What it started may run until busyUntil, in milliseconds since 1970. A pump
+// that outlived its execution finds the order to drain at its next report, a
+// courier starts no more handlers.
+func (r *Registry) MarkEnded(ctx context.Context, w Worker, busyUntil int64) (Worker, error) {
 	u := r.table.Update("Fleet", r.fleet).Range("Item", w.Item).
-		Set("Ended", true).Set("Orders", Drain).
-		If("$ = ?", "Holder", w.Holder)
-	if until := busyUntil.UnixMilli(); until > w.BusyUntil {
-		u.Set("BusyUntil", until).If("$ = ?", "BusyUntil", w.BusyUntil)
-	}
-	return r.update(ctx, u, "mark worker "+w.ID()+" as ended")
+		Set("Ended", true).Set("Orders", Drain).Set("BusyUntil", busyUntil)
+	return r.update(ctx, asRead(u, w), "mark worker "+w.ID()+" as ended")
 }
 
 // Order leaves orders for a worker, which its next report brings back. For

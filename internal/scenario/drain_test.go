@@ -1,7 +1,6 @@
 package scenario_test
 
 import (
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,10 +22,6 @@ func TestAQueueIsDrainedAndWorkersGoHome(t *testing.T) {
 				f.NothingLost()
 				assert.Equal(t, 200, f.Handled())
 				assert.LessOrEqual(t, f.Peak(), 4)
-				for _, e := range f.WorkerExecutions() {
-					states, status := f.Path(*e.ExecutionArn)
-					fmt.Println(status, states)
-				}
 			})
 		})
 	}

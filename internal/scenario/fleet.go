@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -168,7 +169,9 @@ func (f *Fleet) put(functionName string, h Handler, timeout string, memory int) 
 	}
 	require.NoError(f.t, f.Lambda.Put(lambda.Function{
 		Name: functionName, Timeout: seconds, MemorySize: memory,
-		Code: lambda.Func(func(ctx context.Context, payload []byte) ([]byte, error) { return f.handle(ctx, functionName, h, payload) }),
+		Code: lambda.Func(func(ctx context.Context, payload []byte) ([]byte, error) {
+			return f.handle(ctx, functionName, h, payload)
+		}),
 	}))
 	return f.Account.ARN("lambda", "function:"+functionName)
 }
@@ -359,6 +362,19 @@ func (f *Fleet) describe() string {
 	return "[" + strings.Join(s, ", ") + "]"
 }
 
+// Objects are the keys in the bucket of large bodies.
+func (f *Fleet) Objects() []string {
+	f.t.Helper()
+	client := s3.NewFromConfig(f.Config(), func(o *s3.Options) { o.UsePathStyle = true })
+	out, err := client.ListObjectsV2(context.Background(), &s3.ListObjectsV2Input{Bucket: aws.String(f.Output("BucketName"))})
+	require.NoError(f.t, err)
+	var keys []string
+	for _, o := range out.Contents {
+		keys = append(keys, *o.Key)
+	}
+	return keys
+}
+
 // WorkerExecutions lists the executions of the worker state machine, newest
 // first.
 func (f *Fleet) WorkerExecutions() []sfntypes.ExecutionListItem {
@@ -366,6 +382,13 @@ func (f *Fleet) WorkerExecutions() []sfntypes.ExecutionListItem {
 	out, err := f.Executions.ListExecutions(context.Background(), &sfn.ListExecutionsInput{StateMachineArn: aws.String(f.Output("WorkerStateMachineArn"))})
 	require.NoError(f.t, err)
 	return out.Executions
+}
+
+// Stop aborts an execution.
+func (f *Fleet) Stop(executionARN string) {
+	f.t.Helper()
+	_, err := f.Executions.StopExecution(context.Background(), &sfn.StopExecutionInput{ExecutionArn: &executionARN})
+	require.NoError(f.t, err)
 }
 
 // Path is the names of the states that an execution entered, and its status.
