@@ -82,7 +82,7 @@ func (s *Service) createStateMachine(_ context.Context, _ api.Caller, in *create
 // tags do not count.
 func (m *machine) same(n *machine) bool {
 	return m.express == n.express && m.revision.text == n.revision.text &&
-		reflect.DeepEqual(m.revision.logging, n.revision.logging) && reflect.DeepEqual(m.revision.tracing, n.revision.tracing)
+		reflect.DeepEqual(m.revision.loggingOrOff(), n.revision.loggingOrOff()) && m.revision.tracingOrOff() == n.revision.tracingOrOff()
 }
 
 func isExpress(kind string) (bool, error) {
@@ -207,16 +207,16 @@ type describeStateMachineInput struct {
 }
 
 type describeStateMachineOutput struct {
-	StateMachineArn      string                `json:"stateMachineArn"`
-	Name                 string                `json:"name"`
-	Status               string                `json:"status"`
-	Definition           string                `json:"definition"`
-	RoleArn              string                `json:"roleArn"`
-	Type                 string                `json:"type"`
-	CreationDate         timestamp             `json:"creationDate"`
-	LoggingConfiguration loggingConfiguration  `json:"loggingConfiguration"`
-	TracingConfiguration *tracingConfiguration `json:"tracingConfiguration,omitempty"`
-	RevisionID           string                `json:"revisionId,omitempty"`
+	StateMachineArn      string               `json:"stateMachineArn"`
+	Name                 string               `json:"name"`
+	Status               string               `json:"status"`
+	Definition           string               `json:"definition"`
+	RoleArn              string               `json:"roleArn"`
+	Type                 string               `json:"type"`
+	CreationDate         timestamp            `json:"creationDate"`
+	LoggingConfiguration loggingConfiguration `json:"loggingConfiguration"`
+	TracingConfiguration tracingConfiguration `json:"tracingConfiguration"`
+	RevisionID           string               `json:"revisionId,omitempty"`
 }
 
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachine.html
@@ -230,7 +230,7 @@ func (s *Service) describeStateMachine(_ context.Context, _ api.Caller, in *desc
 	return &describeStateMachineOutput{
 		StateMachineArn: m.arn, Name: m.name, Status: m.status(), Type: m.kind(), CreationDate: timestamp(m.created),
 		Definition: m.revision.text, RoleArn: m.revision.roleARN, RevisionID: m.revision.apiID(),
-		LoggingConfiguration: m.revision.loggingOrOff(), TracingConfiguration: m.revision.tracing,
+		LoggingConfiguration: m.revision.loggingOrOff(), TracingConfiguration: m.revision.tracingOrOff(),
 	}, nil
 }
 
@@ -248,20 +248,28 @@ func (r *revision) loggingOrOff() loggingConfiguration {
 	return *r.logging
 }
 
+// tracingOrOff is how AWS describes the tracing of a machine, asked for or not.
+func (r *revision) tracingOrOff() tracingConfiguration {
+	if r.tracing == nil {
+		return tracingConfiguration{}
+	}
+	return *r.tracing
+}
+
 type executionInput struct {
 	ExecutionArn string `json:"executionArn"`
 	IncludedData string `json:"includedData"`
 }
 
 type describeStateMachineForExecutionOutput struct {
-	StateMachineArn      string                `json:"stateMachineArn"`
-	Name                 string                `json:"name"`
-	Definition           string                `json:"definition"`
-	RoleArn              string                `json:"roleArn"`
-	UpdateDate           timestamp             `json:"updateDate"`
-	LoggingConfiguration loggingConfiguration  `json:"loggingConfiguration"`
-	TracingConfiguration *tracingConfiguration `json:"tracingConfiguration,omitempty"`
-	RevisionID           string                `json:"revisionId,omitempty"`
+	StateMachineArn      string               `json:"stateMachineArn"`
+	Name                 string               `json:"name"`
+	Definition           string               `json:"definition"`
+	RoleArn              string               `json:"roleArn"`
+	UpdateDate           timestamp            `json:"updateDate"`
+	LoggingConfiguration loggingConfiguration `json:"loggingConfiguration"`
+	TracingConfiguration tracingConfiguration `json:"tracingConfiguration"`
+	RevisionID           string               `json:"revisionId,omitempty"`
 }
 
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html
@@ -273,7 +281,7 @@ func (s *Service) describeStateMachineForExecution(_ context.Context, _ api.Call
 	r := x.revision
 	return &describeStateMachineForExecutionOutput{
 		StateMachineArn: x.machine.arn, Name: x.machine.name, Definition: r.text, RoleArn: r.roleARN,
-		UpdateDate: timestamp(r.updated), RevisionID: r.apiID(), LoggingConfiguration: r.loggingOrOff(), TracingConfiguration: r.tracing,
+		UpdateDate: timestamp(r.updated), RevisionID: r.apiID(), LoggingConfiguration: r.loggingOrOff(), TracingConfiguration: r.tracingOrOff(),
 	}, nil
 }
 

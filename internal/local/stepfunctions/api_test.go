@@ -226,6 +226,26 @@ func TestCreateStateMachineIsIdempotent(t *testing.T) {
 	})
 }
 
+// What was not asked for is described as off, as recordings made on AWS show.
+func TestDescribeStateMachineHasDefaults(t *testing.T) {
+	bubble(t, stepfunctions.Options{}, func(t *testing.T, f *fixture) {
+		machine := f.create("machine", passes)
+		execution := f.start(machine, "run", "{}")
+		for operation, input := range map[string]map[string]any{
+			"DescribeStateMachine":             {"stateMachineArn": machine},
+			"DescribeStateMachineForExecution": {"executionArn": execution},
+		} {
+			out := f.must(operation, input)
+			assert.Equal(t, map[string]any{"enabled": false}, out["tracingConfiguration"], operation)
+			assert.Equal(t, map[string]any{"level": "OFF", "includeExecutionData": false}, out["loggingConfiguration"], operation)
+		}
+		again := f.must("CreateStateMachine", map[string]any{
+			"name": "machine", "definition": passes, "roleArn": role, "tracingConfiguration": map[string]any{"enabled": false},
+		})
+		assert.Equal(t, machine, again["stateMachineArn"], "to say so is the same machine")
+	})
+}
+
 func TestDeleteStateMachine(t *testing.T) {
 	bubble(t, stepfunctions.Options{}, func(t *testing.T, f *fixture) {
 		machine := f.create("machine", waits)
