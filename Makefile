@@ -1,0 +1,67 @@
+# Muster's chores. `make` says what there is.
+
+FUNCTIONS := $(notdir $(wildcard functions/*))
+HOST      := build/local
+GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
+BENCH     := ^Benchmark
+
+# Functions are built the same everywhere: no paths, no revision, no C, no RPC
+# protocol that provided.al2023 does not speak.
+LAMBDA_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w' -tags lambda.norpc
+LAMBDA_ENV   := GOOS=linux GOARCH=arm64 CGO_ENABLED=0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Say what there is.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: $(HOST)/muster $(FUNCTIONS:%=$(HOST)/%/bootstrap) ## Build muster and its functions for this machine, into build/local.
+
+.PHONY: package
+package: $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions for Lambda (linux/arm64), into build/<name>, where the template looks.
+
+# Go knows best what is up to date.
+.PHONY: FORCE
+FORCE:
+
+$(HOST)/muster: FORCE
+	go build -trimpath -o $@ ./cmd/muster
+
+$(HOST)/%/bootstrap: FORCE
+	go build -trimpath -o $@ ./functions/$*
+
+build/%/bootstrap: FORCE
+	$(LAMBDA_ENV) go build $(LAMBDA_FLAGS) -o $@ ./functions/$*
+
+.PHONY: reproducible
+reproducible: package ## Check that another checkout with an empty build cache packages the same bytes.
+	.ci/reproducible $(FUNCTIONS)
+
+.PHONY: test
+test: ## Run all tests: offline, nothing skipped.
+	go test ./...
+
+.PHONY: race
+race: ## Run all tests with the race detector.
+	go test -race ./...
+
+.PHONY: bench
+bench: ## Run the benchmarks and print them as a table. BENCH=<regexp> picks some.
+	.ci/bench '$(BENCH)'
+
+.PHONY: lint
+lint: ## Check format, vet, lint, go.mod, and template and definitions where their checkers are installed.
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go mod tidy -diff
+	go run $(GOLANGCI) run ./...
+	@if command -v cfn-lint >/dev/null; then echo cfn-lint cloudformation/fleet.yaml; cfn-lint cloudformation/fleet.yaml; \
+	else echo "cfn-lint is not installed: the template was not linted (pip install cfn-lint)"; fi
+	@if command -v asl-validator >/dev/null; then echo asl-validator asl/*.asl.json; for f in asl/*.asl.json; do asl-validator --json-path $$f || exit 1; done; \
+	else echo "asl-validator is not installed: the definitions were not validated (npm install -g asl-validator)"; fi
+
+.PHONY: clean
+clean: ## Delete what was built.
+	rm -rf build
