@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"path"
 	"slices"
@@ -319,15 +320,22 @@ func (f *Fleet) Depth() (queue, deadLetter int) {
 	return queue, deadLetter
 }
 
+// Within waits, in virtual time, until something holds, and says whether it did.
+func (f *Fleet) Within(d time.Duration, holds func() bool) bool {
+	for deadline := time.Now().Add(d); !holds(); time.Sleep(time.Second) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
 // Until waits, in virtual time, until something holds. It fails the test when it
 // does not within the time.
 func (f *Fleet) Until(what string, within time.Duration, holds func() bool) {
 	f.t.Helper()
-	for deadline := time.Now().Add(within); !holds(); time.Sleep(time.Second) {
-		if time.Now().After(deadline) {
-			queue, dead := f.Depth()
-			f.t.Fatalf("not within %s: %s (queue %d, dead-letter queue %d, handled %d of %d, workers %s)", within, what, queue, dead, f.Handled(), len(f.sent), f.describe())
-		}
+	if !f.Within(within, holds) {
+		f.t.Fatalf("not within %s: %s (%s)", within, what, f)
 	}
 }
 
@@ -340,26 +348,38 @@ func (f *Fleet) UntilDone(within time.Duration) {
 	})
 }
 
-// NothingLost checks that every message sent was handled or is in the
-// dead-letter queue.
-func (f *Fleet) NothingLost() {
+// Lost names the messages that were neither handled nor dead-lettered.
+func (f *Fleet) Lost() []string {
 	f.t.Helper()
 	dead := f.DeadLettered()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var lost []string
 	for _, id := range f.sent {
 		if f.handled[id] == 0 && !slices.Contains(dead, id) {
-			f.t.Errorf("message %s is lost: neither handled nor dead-lettered", id)
+			lost = append(lost, id)
 		}
+	}
+	return lost
+}
+
+// NothingLost checks that every message sent was handled or is in the
+// dead-letter queue.
+func (f *Fleet) NothingLost() {
+	f.t.Helper()
+	for _, id := range f.Lost() {
+		f.t.Errorf("message %s is lost: neither handled nor dead-lettered", id)
 	}
 }
 
-func (f *Fleet) describe() string {
-	var s []string
+// String describes the fleet for a failure's message.
+func (f *Fleet) String() string {
+	var workers []string
 	for _, w := range f.Workers() {
-		s = append(s, fmt.Sprintf("%s %s %s ended=%t", w.Holder, w.State, w.Orders, w.Ended))
+		workers = append(workers, fmt.Sprintf("%s %s %s ended=%t", w.Holder, w.State, w.Orders, w.Ended))
 	}
-	return "[" + strings.Join(s, ", ") + "]"
+	queue, dead := f.Depth()
+	return fmt.Sprintf("queue %d, dead-letter queue %d, handled %d of %d, peak %d, workers [%s]", queue, dead, f.Handled(), len(f.sent), f.Peak(), strings.Join(workers, ", "))
 }
 
 // Objects are the keys in the bucket of large bodies.
@@ -409,7 +429,21 @@ func (f *Fleet) Path(executionARN string) (states []string, status sfntypes.Exec
 	return states, out.Status
 }
 
-// Close ends the fleet. What still runs is stopped.
+// Close ends the fleet. What still runs is stopped, and what was delayed on its
+// way has time to arrive.
 func (f *Fleet) Close() {
 	require.NoError(f.t, f.Runtime.Close())
+	time.Sleep(10 * time.Minute)
+}
+
+// TakesUpTo is a handler that takes a random time and succeeds.
+func TakesUpTo(most time.Duration, seed uint64) Handler {
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, 2))
+	return func(ctx context.Context, e message.Event) (any, error) {
+		mu.Lock()
+		d := time.Duration(random.Int64N(int64(most)))
+		mu.Unlock()
+		return Takes(d)(ctx, e)
+	}
 }

@@ -29,6 +29,8 @@ const (
 	// Twice runs the call twice, as a network that repeats a request does; the
 	// second answer is the one that comes back.
 	Twice
+	// Abandon breaks the caller's connection after For, while the call runs on.
+	Abandon
 	// Drop loses the call on its way: it never runs and nobody answers. For an
 	// event's delivery this is an event lost.
 	Drop
@@ -43,7 +45,7 @@ type Fault struct {
 	Kind  FaultKind
 	// Error answered by Fail. Defaults to a 503 ServiceUnavailable.
 	Error *Error
-	// For is how long Delay and DelayReply wait.
+	// For is how long Delay, DelayReply and Abandon wait.
 	For time.Duration
 	// Skip lets that many matching calls pass first. Defaults to 0.
 	Skip int
@@ -158,6 +160,12 @@ func (f Fault) wrap(effect func(context.Context) (any, error)) func(context.Cont
 				return out, err
 			}
 			return effect(ctx)
+		case Abandon:
+			go func() { _, _ = effect(context.WithoutCancel(ctx)) }()
+			if err := sleep(ctx, f.For); err != nil {
+				return nil, err
+			}
+			return nil, ErrReplyLost
 		case Drop:
 			return nil, ErrReplyLost
 		}

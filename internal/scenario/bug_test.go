@@ -1,0 +1,215 @@
+package scenario_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// bug takes one of the slot rules out of what Muster's functions say and hear.
+type bug struct {
+	name       string
+	wire       func(function string, next http.RoundTripper) http.RoundTripper
+	definition func(name, definition string) string
+}
+
+var bugs = []bug{
+	{
+		name: "no version check",
+		wire: rewriting(func(_, target string, request map[string]any) {
+			eachAction(request, func(action map[string]any) { weaken(action, "Version") })
+		}, nil),
+	},
+	{
+		name: "no BusyUntil",
+		wire: rewriting(func(function, target string, request map[string]any) {
+			if target == "UpdateItem" && function != "autoscaler" {
+				assign(request, "BusyUntil", map[string]any{"N": "0"})
+			}
+		}, nil),
+	},
+	{
+		name: "no token",
+		wire: rewriting(func(_, target string, request map[string]any) {
+			if target == "UpdateItem" {
+				weaken(request, "Token")
+			}
+		}, nil),
+	},
+	{
+		name: "upsert instead of condition",
+		wire: rewriting(func(function, target string, request map[string]any) {
+			if target == "UpdateItem" && function != "autoscaler" {
+				weaken(request, "Holder")
+				weaken(request, "Token")
+			}
+		}, nil),
+		definition: func(name, definition string) string {
+			if name != "worker" {
+				return definition
+			}
+			return strings.Replace(definition, `"ConditionExpression": "#holder = :me"`, `"ConditionExpression": "attribute_not_exists(#holder) OR #holder <> :me OR #holder = :me"`, 1)
+		},
+	},
+	{
+		name: "freeing by time",
+		wire: rewriting(func(function, target string, request map[string]any) {
+			if function == "autoscaler" {
+				weaken(request, "BusyUntil")
+				eachAction(request, func(action map[string]any) { weaken(action, "BusyUntil") })
+			}
+		}, func(function, target string, response map[string]any) {
+			switch {
+			case function == "autoscaler" && target == "Query":
+				items, _ := response["Items"].([]any)
+				for _, item := range items {
+					item := item.(map[string]any)
+					if reported, ok := item["ReportedAt"].(map[string]any); ok && silent(reported["S"]) {
+						item["BusyUntil"] = map[string]any{"N": "0"}
+					}
+				}
+			case target == "DescribeExecution":
+				response["status"] = "ABORTED"
+			case target == "UpdateItem":
+				if item, ok := response["Attributes"].(map[string]any); ok && function == "autoscaler" {
+					item["BusyUntil"] = map[string]any{"N": "0"}
+				}
+			}
+		}),
+	},
+}
+
+func silent(at any) bool {
+	text, _ := at.(string)
+	t, err := time.Parse(time.RFC3339, text)
+	return err == nil && time.Since(t) > 2*time.Minute
+}
+
+// rewriting wraps a function's transport so that requests and responses of JSON
+// protocols can be changed on their way.
+func rewriting(request, response func(function, target string, body map[string]any)) func(string, http.RoundTripper) http.RoundTripper {
+	return func(function string, next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			_, target, ok := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+			if !ok {
+				return next.RoundTrip(r)
+			}
+			body, err := changed(r.Body, func(v map[string]any) { request(function, target, v) })
+			if err != nil {
+				return nil, err
+			}
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			answer, err := next.RoundTrip(r)
+			if err != nil || response == nil {
+				return answer, err
+			}
+			if body, err = changed(answer.Body, func(v map[string]any) { response(function, target, v) }); err != nil {
+				return nil, err
+			}
+			answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			answer.Header.Del("Content-Length")
+			return answer, nil
+		})
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func changed(body io.ReadCloser, change func(map[string]any)) ([]byte, error) {
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	var v map[string]any
+	if json.Unmarshal(data, &v) != nil {
+		return data, nil
+	}
+	change(v)
+	return json.Marshal(v)
+}
+
+// eachAction visits the actions of a transaction.
+func eachAction(request map[string]any, visit func(map[string]any)) {
+	items, _ := request["TransactItems"].([]any)
+	for _, item := range items {
+		for _, action := range item.(map[string]any) {
+			visit(action.(map[string]any))
+		}
+	}
+}
+
+// weaken drops from an action's condition every term that mentions the
+// attribute, and the names and values that nothing needs any more.
+func weaken(action map[string]any, attribute string) {
+	condition, _ := action["ConditionExpression"].(string)
+	if condition == "" {
+		return
+	}
+	names, _ := action["ExpressionAttributeNames"].(map[string]any)
+	placeholder := attribute
+	for short, name := range names {
+		if name == attribute {
+			placeholder = short
+		}
+	}
+	var kept []string
+	for _, group := range strings.Split(strings.TrimSuffix(strings.TrimPrefix(condition, "("), ")"), ") AND (") {
+		var terms []string
+		if strings.Contains(group, " OR ") {
+			terms = []string{group}
+		} else {
+			terms = strings.Split(group, " AND ")
+		}
+		for _, term := range terms {
+			if !regexp.MustCompile(regexp.QuoteMeta(placeholder) + `\b`).MatchString(term) {
+				kept = append(kept, term)
+			}
+		}
+	}
+	delete(action, "ConditionExpression")
+	if len(kept) > 0 {
+		action["ConditionExpression"] = "(" + strings.Join(kept, ") AND (") + ")"
+	}
+	prune(action)
+}
+
+// assign changes the value that an update sets an attribute to.
+func assign(request map[string]any, attribute string, value map[string]any) {
+	update, _ := request["UpdateExpression"].(string)
+	names, _ := request["ExpressionAttributeNames"].(map[string]any)
+	placeholder := attribute
+	for short, name := range names {
+		if name == attribute {
+			placeholder = short
+		}
+	}
+	if m := regexp.MustCompile(regexp.QuoteMeta(placeholder) + ` = (:\w+)`).FindStringSubmatch(update); m != nil {
+		request["ExpressionAttributeValues"].(map[string]any)[m[1]] = value
+	}
+}
+
+func prune(action map[string]any) {
+	used := ""
+	for _, key := range []string{"ConditionExpression", "UpdateExpression"} {
+		text, _ := action[key].(string)
+		used += " " + text
+	}
+	for _, key := range []string{"ExpressionAttributeNames", "ExpressionAttributeValues"} {
+		placeholders, _ := action[key].(map[string]any)
+		for p := range placeholders {
+			if !regexp.MustCompile(regexp.QuoteMeta(p) + `\b`).MatchString(used) {
+				delete(placeholders, p)
+			}
+		}
+		if len(placeholders) == 0 {
+			delete(action, key)
+		}
+	}
+}
