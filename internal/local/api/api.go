@@ -4,15 +4,10 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"reflect"
-	"strings"
 	"time"
 )
 
@@ -142,25 +137,6 @@ func Op[I, O any](service, operation string, f func(context.Context, Caller, *I)
 				return out, nil
 			})
 	}
-}
-
-// Decode reads JSON strictly into v. An empty input counts as {}.
-func Decode(input []byte, v any) error {
-	if len(bytes.TrimSpace(input)) == 0 {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(input))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return Errorf("ValidationException", "The embedded runtime does not know the member %s of %s.", field, reflect.TypeOf(v).Elem().Name())
-		}
-		return Errorf("SerializationException", "%s", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Errorf("SerializationException", "Unexpected data after the JSON document.")
-	}
-	return nil
 }
 
 // Account is where the emulated resources live.
