@@ -1,0 +1,62 @@
+package arch
+
+// Where the names of errors in Retry and Catch come from.
+const (
+	reservedNames = "https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html"
+	lambdaNames   = "https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception"
+	lambdaAPI     = "https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"
+	updateItemAPI = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html"
+	startAPI      = "https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html"
+	stepsErrors   = "https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html"
+	dynamoErrors  = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html"
+)
+
+// errorSources are the errors that Retry and Catch may name, and where each
+// name comes from.
+//
+// The optimised integrations put "DynamoDB." and "StepFunctions." before an
+// exception's name, the SDK integrations "DynamoDb." and "Sfn.".
+// https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+var errorSources = map[string]string{
+	"States.ALL":               reservedNames,
+	"States.DataLimitExceeded": reservedNames,
+	"States.TaskFailed":        reservedNames,
+	"States.Timeout":           reservedNames,
+
+	"Lambda.ClientExecutionTimeoutException": lambdaNames,
+	"Lambda.ServiceException":                lambdaNames,
+	"Lambda.AWSLambdaException":              lambdaNames,
+	"Lambda.SdkClientException":              lambdaNames,
+	"Lambda.TooManyRequestsException":        lambdaAPI,
+
+	"DynamoDB.ConditionalCheckFailedException":        updateItemAPI,
+	"DynamoDB.InternalServerError":                    updateItemAPI,
+	"DynamoDB.ProvisionedThroughputExceededException": updateItemAPI,
+	"DynamoDB.TransactionConflictException":           updateItemAPI,
+	"DynamoDB.ThrottlingException":                    dynamoErrors,
+	"DynamoDB.SdkClientException":                     lambdaNames,
+	"DynamoDb.ConditionalCheckFailedException":        updateItemAPI,
+	// Without a prefix, as some emulators name it.
+	"ConditionalCheckFailedException": updateItemAPI,
+
+	// Recordings have the names with "Exception", the guide's examples without.
+	"StepFunctions.ExecutionAlreadyExists":            startAPI,
+	"StepFunctions.ExecutionAlreadyExistsException":   startAPI,
+	"StepFunctions.ExecutionLimitExceeded":            startAPI,
+	"StepFunctions.ExecutionLimitExceededException":   startAPI,
+	"StepFunctions.StateMachineDeleting":              startAPI,
+	"StepFunctions.StateMachineDeletingException":     startAPI,
+	"StepFunctions.StateMachineDoesNotExist":          startAPI,
+	"StepFunctions.StateMachineDoesNotExistException": startAPI,
+	"StepFunctions.AccessDeniedException":             stepsErrors,
+	"StepFunctions.InternalFailure":                   stepsErrors,
+	"StepFunctions.ServiceUnavailable":                stepsErrors,
+	"StepFunctions.ThrottlingException":               stepsErrors,
+	"StepFunctions.SdkClientException":                lambdaNames,
+	"Sfn.ExecutionAlreadyExists":                      startAPI,
+	"Sfn.ExecutionAlreadyExistsException":             startAPI,
+	"Sfn.InternalFailure":                             stepsErrors,
+	"Sfn.ServiceUnavailable":                          stepsErrors,
+	"Sfn.ThrottlingException":                         stepsErrors,
+	"Sfn.SdkClientException":                          lambdaNames,
+}

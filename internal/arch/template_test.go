@@ -1,0 +1,263 @@
+package arch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/musterq/muster/asl"
+	fleet "github.com/musterq/muster/cloudformation"
+	"github.com/musterq/muster/internal/function"
+)
+
+// template is what of a template the checks need. Values with a function, such
+// as !Ref, stay nodes.
+type template struct {
+	Parameters map[string]struct {
+		Description string  `yaml:"Description"`
+		Default     *string `yaml:"Default"`
+	} `yaml:"Parameters"`
+	Metadata struct {
+		Interface struct {
+			ParameterGroups []struct {
+				Parameters []string `yaml:"Parameters"`
+			} `yaml:"ParameterGroups"`
+		} `yaml:"AWS::CloudFormation::Interface"`
+	} `yaml:"Metadata"`
+	Resources map[string]resource `yaml:"Resources"`
+}
+
+type resource struct {
+	Type       string    `yaml:"Type"`
+	Properties yaml.Node `yaml:"Properties"`
+}
+
+func parseTemplate(t *testing.T, text []byte) template {
+	t.Helper()
+	var parsed template
+	require.NoError(t, yaml.Unmarshal(text, &parsed))
+	return parsed
+}
+
+// parameterViolations lists parameters that a person could not fill in: without
+// a description, without a default (the process handler alone has none), or in
+// no group of the console's form.
+func (t template) parameterViolations() []string {
+	var found []string
+	grouped := map[string]int{}
+	for _, group := range t.Metadata.Interface.ParameterGroups {
+		for _, name := range group.Parameters {
+			grouped[name]++
+			if _, ok := t.Parameters[name]; !ok {
+				found = append(found, "a group names "+name+", which is no parameter")
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
+		p := t.Parameters[name]
+		if p.Description == "" {
+			found = append(found, name+" has no Description")
+		}
+		if p.Default == nil && name != "ProcessHandler" {
+			found = append(found, name+" has no Default")
+		}
+		if n := grouped[name]; n != 1 {
+			found = append(found, fmt.Sprintf("%s is in %d groups", name, n))
+		}
+	}
+	return found
+}
+
+// privilegeViolations lists policies that allow anything, or on anything.
+func (t template) privilegeViolations() []string {
+	var found []string
+	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+		properties := t.Resources[id].Properties
+		visit(&properties, func(key string, value *yaml.Node) {
+			if key != "Resource" && key != "NotResource" && key != "Action" && key != "NotAction" {
+				return
+			}
+			for _, v := range append([]*yaml.Node{value}, value.Content...) {
+				everything := v.Value == "*" || strings.HasSuffix(key, "Action") && strings.HasSuffix(v.Value, ":*")
+				if everything || strings.HasPrefix(key, "Not") {
+					found = append(found, fmt.Sprintf("%s has %s: %s", id, key, v.Value))
+				}
+			}
+		})
+	}
+	return found
+}
+
+// visit calls f for every member of every mapping in a node.
+func visit(n *yaml.Node, f func(key string, value *yaml.Node)) {
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 1 {
+			f(n.Content[i-1].Value, child)
+		}
+		visit(child, f)
+	}
+}
+
+// substitution is a placeholder of a definition, ${Table}.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-stepfunctions-statemachine.html
+var substitution = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// substitutionViolations lists where a state machine's definition and what the
+// template puts into it do not agree. A definition is JSON as it is stored, so
+// its placeholders stand inside strings.
+func (t template) substitutionViolations(definitions map[string]string) ([]string, error) {
+	var found []string
+	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+		r := t.Resources[id]
+		if r.Type != "AWS::StepFunctions::StateMachine" {
+			continue
+		}
+		var properties struct {
+			DefinitionS3Location    string               `yaml:"DefinitionS3Location"`
+			DefinitionSubstitutions map[string]yaml.Node `yaml:"DefinitionSubstitutions"`
+		}
+		if err := r.Properties.Decode(&properties); err != nil {
+			return nil, err
+		}
+		definition, ok := definitions[properties.DefinitionS3Location]
+		if !ok {
+			found = append(found, id+" names the definition "+properties.DefinitionS3Location+", which is not there")
+			continue
+		}
+		if !json.Valid([]byte(definition)) {
+			found = append(found, id+": its definition is not JSON as it is stored: a placeholder outside of a string?")
+		}
+		wanted := map[string]bool{}
+		for _, match := range substitution.FindAllStringSubmatch(definition, -1) {
+			wanted[match[1]] = true
+		}
+		found = append(found, compare(id, "DefinitionSubstitutions", wanted, keys(properties.DefinitionSubstitutions))...)
+	}
+	return found, nil
+}
+
+// compare lists what of a resource's property is missing and what nobody wants.
+func compare(id, property string, wanted, given map[string]bool) []string {
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if !given[name] {
+			found = append(found, fmt.Sprintf("%s: %s lacks %s", id, property, name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !wanted[name] {
+			found = append(found, fmt.Sprintf("%s: %s has %s, which nothing reads", id, property, name))
+		}
+	}
+	return found
+}
+
+func keys(m map[string]yaml.Node) map[string]bool {
+	set := map[string]bool{}
+	for key := range m {
+		set[key] = true
+	}
+	return set
+}
+
+// wiring is how Muster's functions read their environment.
+var wiring = map[string]func(function.Lookup) error{
+	"autoscaler": func(l function.Lookup) error { _, err := function.Autoscaler(aws.Config{}, l); return err },
+	"courier":    func(l function.Lookup) error { _, err := function.Courier(aws.Config{}, l); return err },
+	"poll":       func(l function.Lookup) error { _, err := function.Poll(aws.Config{}, l); return err },
+	"pump":       func(l function.Lookup) error { _, err := function.Pump(aws.Config{}, l); return err },
+	"settle":     func(l function.Lookup) error { _, err := function.Settle(aws.Config{}, l); return err },
+}
+
+// reads are the variables that a function reads.
+func reads(wire func(function.Lookup) error) (map[string]bool, error) {
+	names := map[string]bool{}
+	err := wire(func(name string) (string, bool) {
+		names[name] = true
+		if name == "LANE" {
+			return "stream", true
+		}
+		return "1", true
+	})
+	return names, err
+}
+
+// tolerated are variables that the template gives to functions which do not
+// read them.
+var tolerated = map[string][]string{
+	"AutoscalerFunction": {"IDLE_SECONDS"},
+	"CourierFunction":    {"LANE"},
+	"PollFunction":       {"LANE"},
+	"PumpFunction":       {"LANE"},
+	"SettleFunction":     {"LANE"},
+}
+
+// environmentViolations lists where a function's environment in the template
+// and what its code reads do not agree.
+func (t template) environmentViolations() ([]string, error) {
+	var found []string
+	built := map[string]bool{}
+	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+		r := t.Resources[id]
+		if r.Type != "AWS::Lambda::Function" {
+			continue
+		}
+		var properties struct {
+			Code        string `yaml:"Code"`
+			Environment struct {
+				Variables map[string]yaml.Node `yaml:"Variables"`
+			} `yaml:"Environment"`
+		}
+		if err := r.Properties.Decode(&properties); err != nil {
+			return nil, err
+		}
+		name := path.Base(properties.Code)
+		wire, ok := wiring[name]
+		if !ok || properties.Code != "../build/"+name {
+			found = append(found, id+" names the code "+properties.Code+", which is none of Muster's functions")
+			continue
+		}
+		built[name] = true
+		wanted, err := reads(wire)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for _, name := range tolerated[id] {
+			wanted[name] = wanted[name] || keys(properties.Environment.Variables)[name]
+		}
+		found = append(found, compare(id, "Environment", wanted, keys(properties.Environment.Variables))...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(wiring)) {
+		if !built[name] {
+			found = append(found, "no resource runs the function "+name)
+		}
+	}
+	return found, nil
+}
+
+var definitions = map[string]string{"../asl/autoscaler.asl.json": asl.Autoscaler, "../asl/worker.asl.json": asl.Worker}
+
+// templateViolations lists all that is wrong with a template.
+func templateViolations(t *testing.T, text []byte) []string {
+	t.Helper()
+	parsed := parseTemplate(t, text)
+	substitutions, errSubstitutions := parsed.substitutionViolations(definitions)
+	environments, errEnvironments := parsed.environmentViolations()
+	require.NoError(t, errors.Join(errSubstitutions, errEnvironments))
+	return slices.Concat(parsed.parameterViolations(), parsed.privilegeViolations(), substitutions, environments)
+}
+
+func TestTemplate(t *testing.T) {
+	assert.Empty(t, templateViolations(t, fleet.Fleet))
+}
