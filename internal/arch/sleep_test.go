@@ -15,15 +15,16 @@ var reallySlept = map[string]bool{
 	"internal/local/lambda/main_test.go":    true,
 }
 
-// sleeper finds the sleeps of one folder's tests that take real time. A sleep takes
-// none inside a synctest bubble: in a function literal that is handed to
+// sleeper finds the sleeps of one folder's tests that take real time. A sleep
+// takes none inside a synctest bubble: in a function literal that is handed to
 // synctest.Test, or to a function of the folder that calls it, or in a function
-// that is only called from there.
+// that is only called from there. Who calls a method, or a function that is
+// returned, is not followed: those are believed where the folder has bubbles.
 type sleeper struct {
 	files []source
 	// bubbles are the folder's functions that open a bubble.
 	bubbles map[string]bool
-	// outside are, by the name of a function or ".name" of a method, the functions that mention it
+	// outside are, by the name of a function, the functions that mention it
 	// outside of any bubble. A function that nobody mentions is not in it.
 	outside map[string][]string
 	// mentioned are the names of functions that are mentioned at all.
@@ -57,10 +58,11 @@ func sleepViolations(files []source) []string {
 	})
 	f.declarations(func(s source, d *ast.FuncDecl) {
 		f.walk(s, d.Body, false, func(n ast.Node, inBubble bool) {
-			name := mention(n)
-			f.mentioned[name] = true
-			if !inBubble && name != "" && name != declared(d) {
-				f.outside[name] = append(f.outside[name], declared(d))
+			if name, ok := n.(*ast.Ident); ok {
+				f.mentioned[name.Name] = true
+				if !inBubble && name.Name != d.Name.Name {
+					f.outside[name.Name] = append(f.outside[name.Name], d.Name.Name)
+				}
 			}
 		})
 	})
@@ -69,32 +71,13 @@ func sleepViolations(files []source) []string {
 			return
 		}
 		f.walk(s, d.Body, false, func(n ast.Node, inBubble bool) {
-			if s.uses(n, "time", "Sleep") && !inBubble && !f.onlyInBubbles(declared(d), nil) {
+			believed := d.Recv != nil && len(f.bubbles) > 0
+			if s.uses(n, "time", "Sleep") && !inBubble && !believed && !f.onlyInBubbles(d.Name.Name, nil) {
 				found = append(found, s.at(n)+" sleeps outside a synctest bubble")
 			}
 		})
 	})
 	return found
-}
-
-// declared names a function, "wait", or a method, ".wait".
-func declared(d *ast.FuncDecl) string {
-	if d.Recv != nil {
-		return "." + d.Name.Name
-	}
-	return d.Name.Name
-}
-
-// mention is the name by which n may mean a function or a method. Empty for
-// what cannot.
-func mention(n ast.Node) string {
-	switch x := n.(type) {
-	case *ast.Ident:
-		return x.Name
-	case *ast.SelectorExpr:
-		return "." + x.Sel.Name
-	}
-	return ""
 }
 
 func (f *sleeper) declarations(visit func(source, *ast.FuncDecl)) {
@@ -115,15 +98,27 @@ func (f *sleeper) walk(s source, n ast.Node, inBubble bool, visit func(ast.Node,
 			return true
 		}
 		visit(n, inBubble)
-		call, ok := n.(*ast.CallExpr)
-		if !ok || inBubble || !f.opens(s, call.Fun) {
+		if inBubble {
 			return true
 		}
-		f.walk(s, call.Fun, false, visit)
-		for _, argument := range call.Args {
-			f.walk(s, argument, true, visit)
+		switch x := n.(type) {
+		case *ast.CallExpr:
+			if !f.opens(s, x.Fun) {
+				return true
+			}
+			f.walk(s, x.Fun, false, visit)
+			for _, argument := range x.Args {
+				f.walk(s, argument, true, visit)
+			}
+			return false
+		case *ast.ReturnStmt:
+			for _, result := range x.Results {
+				_, literal := result.(*ast.FuncLit)
+				f.walk(s, result, literal && len(f.bubbles) > 0, visit)
+			}
+			return false
 		}
-		return false
+		return true
 	})
 }
 
@@ -186,6 +181,14 @@ func TestSleepIsFound(t *testing.T) {
 		},
 		"in a helper that is also called outside": {
 			imports + "func wait() { time.Sleep(1) }\nfunc TestX(t *testing.T) { synctest.Test(t, func(t *testing.T) { wait() })\nwait() }\n",
+			[]string{"x/x_test.go:3 sleeps outside a synctest bubble"},
+		},
+		"in a method, where there are no bubbles": {
+			"package x\nimport \"time\"\ntype x int\nfunc (x) wait() { time.Sleep(1) }\n",
+			[]string{"x/x_test.go:4 sleeps outside a synctest bubble"},
+		},
+		"in a function that is returned, where there are no bubbles": {
+			"package x\nimport \"time\"\nfunc wait() func() { return func() { time.Sleep(1) } }\n",
 			[]string{"x/x_test.go:3 sleeps outside a synctest bubble"},
 		},
 		"in a helper that a helper calls outside": {
