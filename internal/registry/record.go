@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/guregu/dynamo/v2"
 )
@@ -32,7 +33,7 @@ type Tick struct {
 	ExpiresAt time.Time `dynamo:",unixtime"`
 }
 
-// RecordTick keeps what a tick did. A tick that runs twice records once.
+// RecordTick keeps what a tick did. Repeating it with the same time is harmless.
 func (r *Registry) RecordTick(ctx context.Context, id string, now time.Time, t Tick) error {
 	t.Fleet = r.fleet + "#ticks"
 	t.At = At(now)
@@ -65,10 +66,26 @@ type Failure struct {
 	Receives int
 	Worker   string
 	// Stage that failed: "transform" or "process".
-	Stage  string
+	Stage string
+	// Reason is cut to what [Shorten] leaves of it.
 	Reason string
 	// ExpiresAt is when DynamoDB may delete it.
 	ExpiresAt time.Time `dynamo:",unixtime"`
+}
+
+// maxReason is the longest reason that is kept, in bytes.
+const maxReason = 1000
+
+// Shorten cuts a reason to what there is room for in records and in state.
+func Shorten(reason string) string {
+	if len(reason) <= maxReason {
+		return reason
+	}
+	cut := maxReason
+	for cut > 0 && !utf8.RuneStart(reason[cut]) {
+		cut--
+	}
+	return reason[:cut] + "..."
 }
 
 // failureShards spread a failure storm over partitions.
@@ -86,6 +103,7 @@ func (r *Registry) RecordFailures(ctx context.Context, now time.Time, failures [
 		f.Fleet = fmt.Sprintf("%s#failures#%d", r.fleet, h.Sum32()%failureShards)
 		f.At = At(now)
 		f.Item = string(f.At) + "#" + f.MessageID
+		f.Reason = Shorten(f.Reason)
 		f.ExpiresAt = now.Add(Keep)
 		items[i] = f
 	}

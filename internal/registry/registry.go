@@ -176,6 +176,8 @@ func New(cfg aws.Config, table, fleet string) *Registry {
 		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
 			s.MaxAttempts = 6
 			dynamo.RetryTxConflicts(s)
+			// A plain write can meet another's transaction too.
+			s.Retryables = append(s.Retryables, retry.RetryableErrorCode{Codes: map[string]struct{}{"TransactionConflictException": {}}})
 		})
 	})
 	return &Registry{fleet: fleet, db: db, table: db.Table(table)}

@@ -49,12 +49,15 @@ func (r *Registry) write(ctx context.Context, p Post, u *dynamo.Update) (Worker,
 
 // TakeShift makes the pump with this token the one that works for the worker,
 // and says until when what it starts may run. While an earlier pump may run it
-// fails with a [HeldError]. Repeating it with the same token is harmless.
+// fails with a [HeldError]. Repeating it with the same token is harmless; a
+// repetition that arrives late takes back nothing that was said since.
 func (r *Registry) TakeShift(ctx context.Context, p Post, token string, now, busyUntil time.Time) (Worker, error) {
+	until := busyUntil.UnixMilli()
 	w, err := r.write(ctx, p, r.at(p).
-		Set("Token", token).Set("BusyUntil", busyUntil.UnixMilli()).
+		Set("Token", token).Set("BusyUntil", until).
 		Set("State", Working).Set("ReportedAt", At(now)).
-		If("attribute_not_exists($) OR $ = ? OR $ <= ?", "Token", "Token", token, "BusyUntil", now.UnixMilli()))
+		If("attribute_not_exists($) OR ($ = ? AND $ <= ?) OR $ <= ?",
+			"Token", "Token", token, "BusyUntil", until, "BusyUntil", now.UnixMilli()))
 	if !errors.Is(err, ErrRelieved) {
 		return w, err
 	}
@@ -66,11 +69,13 @@ func (r *Registry) TakeShift(ctx context.Context, p Post, token string, now, bus
 
 // ReportShift is a pump's report home: it still works, has done this much, and
 // what it starts may run until busyUntil. The worker that comes back carries the
-// orders. [ErrRelieved] when another pump or execution has taken its place.
+// orders. [ErrRelieved] when another pump or execution has taken its place, or
+// a later report has promised more.
 func (r *Registry) ReportShift(ctx context.Context, p Post, token string, now, busyUntil time.Time, c Counts) (Worker, error) {
+	until := busyUntil.UnixMilli()
 	return r.write(ctx, p, c.set(r.at(p)).
-		Set("BusyUntil", busyUntil.UnixMilli()).Set("ReportedAt", At(now)).
-		If("$ = ?", "Token", token))
+		Set("BusyUntil", until).Set("ReportedAt", At(now)).
+		If("$ = ? AND $ <= ?", "Token", token, "BusyUntil", until))
 }
 
 // EndShift takes back what the pump said about handlers: all have returned.

@@ -114,7 +114,7 @@ func (c *courier) mark(failed message.Failures, stage handler.Stage) {
 	for i := range c.batch.Messages {
 		m := &c.batch.Messages[i]
 		if reason, ok := failed[m.MessageID]; ok {
-			m.Outcome, m.Stage, m.Reason = Failed, string(stage), shorten(reason)
+			m.Outcome, m.Stage, m.Reason = Failed, string(stage), registry.Shorten(reason)
 		}
 	}
 }

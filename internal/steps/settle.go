@@ -133,9 +133,9 @@ func (e StateError) reason() string {
 	case e.Error == "States.DataLimitExceeded":
 		return "its reply is over the 256 KiB that a state machine can take: reply with batchItemFailures only, or use the stream lane"
 	case err == nil && f.ErrorMessage != "":
-		return shorten(e.Error + ": " + f.ErrorMessage)
+		return registry.Shorten(e.Error + ": " + f.ErrorMessage)
 	case e.Cause == "":
 		return e.Error
 	}
-	return shorten(e.Error + ": " + e.Cause)
+	return registry.Shorten(e.Error + ": " + e.Cause)
 }

@@ -25,8 +25,6 @@ const (
 	// state stays under 200 KiB of the 256 KiB that Step Functions allows.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 	maxInline = 150 * 1024
-	// maxReason is the longest reason that travels in state, in bytes.
-	maxReason = 1000
 	// longPoll is SQS's longest wait.
 	longPoll = 20 * time.Second
 	// overhead of a state beside the handler's own time: cold starts, S3,
@@ -207,16 +205,4 @@ func (l *Lane) records(ctx context.Context, b Batch) ([]message.Record, error) {
 		return nil, fmt.Errorf("the batch %s is not an event: %w", b.Object, err)
 	}
 	return event.Records, nil
-}
-
-// shorten cuts a reason to what state has room for.
-func shorten(reason string) string {
-	if len(reason) <= maxReason {
-		return reason
-	}
-	cut := maxReason
-	for cut > 0 && reason[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return reason[:cut] + "..."
 }
