@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -28,10 +29,10 @@ type turn struct {
 	options scenario.Options
 	// send are the bodies of the messages. Defaults to one.
 	send []string
+	// faults are armed first and mended when the execution has ended.
+	faults []api.Fault
 	// before runs before the execution starts.
 	before func(*trial)
-	// faults are armed before the execution starts and mended when it has ended.
-	faults []api.Fault
 	// during runs once the execution runs.
 	during func(*trial)
 
@@ -75,15 +76,15 @@ func (c turn) takes(t *testing.T, machine string) (taken []place) {
 		if c.send == nil {
 			c.send = []string{"job"}
 		}
-		f.Send(c.send...)
-		if c.before != nil {
-			c.before(f)
-		}
 		var hits []func() int
 		var mend []func()
 		for _, fault := range c.faults {
 			count, remove := f.Router.Faults.Add(fault)
 			hits, mend = append(hits, count), append(mend, remove)
+		}
+		f.Send(c.send...)
+		if c.before != nil {
+			c.before(f)
 		}
 		if machine == "tick" {
 			f.start(f.Account.ARN("states", "stateMachine:jobs-tick"), "tick", `{"detail-type":"muster wake"}`)
@@ -94,7 +95,9 @@ func (c turn) takes(t *testing.T, machine string) (taken []place) {
 		if c.during != nil {
 			c.during(f)
 		}
-		end := f.await(func(e stepfunctions.StatusEvent) bool { return e.ExecutionARN == first.ExecutionARN && e.Status != "RUNNING" })
+		end := f.await(func(e stepfunctions.StatusEvent) bool {
+			return e.ExecutionARN == first.ExecutionARN && e.Status != "RUNNING"
+		})
 		for i, remove := range mend {
 			remove()
 			if c.faults[i].Service != "events" {
@@ -192,17 +195,21 @@ func freed(after time.Duration) func(*trial) {
 	}
 }
 
-// replaced passes the worker's item to its next generation after a while.
-func replaced(after time.Duration) func(*trial) {
+// replaced passes the worker's item on to a later generation after a while.
+func replaced(after time.Duration, generations int) func(*trial) {
 	return func(f *trial) {
-		_, w := func() (registry.Control, registry.Worker) { time.Sleep(after); return f.snapshot() }()
+		time.Sleep(after)
+		_, w := f.snapshot()
 		freed(0)(f)
 		s, err := f.Registry.Snapshot(context.Background())
 		require.NoError(f.t, err)
-		w.Generation++
-		w.Holder, w.State, w.Orders, w.BusyUntil, w.Token = registry.HolderName(w.ID(), w.Generation), registry.Reserved, registry.CarryOn, 0, ""
-		w.Seq, w.Settled = 0, 0
-		require.NoError(f.t, f.Registry.Commit(context.Background(), s.Control, registry.Change{Control: s.Control, Reserve: []registry.Worker{w}}))
+		next := registry.Worker{
+			Item: w.Item, State: registry.Reserved, Generation: w.Generation + generations, Orders: registry.CarryOn,
+			Lane: w.Lane, Parallelism: w.Parallelism, Revision: w.Revision, Input: w.Input,
+			ReservedAt: w.ReservedAt, ReportedAt: registry.At(time.Now()),
+		}
+		next.Holder = registry.HolderName(next.ID(), next.Generation)
+		require.NoError(f.t, f.Registry.Commit(context.Background(), s.Control, registry.Change{Control: s.Control, Reserve: []registry.Worker{next}}))
 	}
 }
 
@@ -250,7 +257,9 @@ func within(function, service, operation string, fault api.Fault) api.Fault {
 	return fault
 }
 
-func ofWorker(c api.Call) bool { return strings.Contains(c.Caller.Execution, ":execution:jobs-worker:") }
+func ofWorker(c api.Call) bool {
+	return strings.Contains(c.Caller.Execution, ":execution:jobs-worker:")
+}
 
 // fails is a fault that answers as the service does.
 func fails(status int, code, message string) api.Fault {
@@ -264,3 +273,10 @@ func times(n int, fault api.Fault) api.Fault {
 }
 
 func throttled() api.Fault { return fails(429, "TooManyRequestsException", "Rate Exceeded.") }
+
+// sendUncounted sends a message that no process handler shall see.
+func (f *trial) sendUncounted(body string) {
+	f.t.Helper()
+	_, err := f.SQS.SendMessage(context.Background(), &sqs.SendMessageInput{QueueUrl: aws.String(f.Output("QueueUrl")), MessageBody: &body})
+	require.NoError(f.t, err)
+}

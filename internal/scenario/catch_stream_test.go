@@ -35,7 +35,7 @@ var streamTurns = []turn{
 		name:   "the pump cannot receive",
 		faults: []api.Fault{within("jobs-pump", "sqs", "ReceiveMessage", fails(403, "AccessDenied", "Access to the resource is denied."))},
 		path:   "Report home > Orders? > Pump > Worker failed",
-		status: "FAILED", failure: "wrapError",
+		status: "FAILED", failure: "joinError",
 	},
 	{
 		name:   "the pump's first receives fail",

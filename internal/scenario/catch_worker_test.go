@@ -23,7 +23,7 @@ var workerTurns = []turn{
 	{
 		name:   "reports home and finds its successor",
 		faults: []api.Fault{reportHome(api.Fault{Kind: api.Delay, For: 30 * time.Second, Times: 1})},
-		during: replaced(10 * time.Second),
+		during: replaced(10*time.Second, 1),
 		path:   "Report home > Relieved",
 		status: "FAILED", failure: "Muster.Relieved",
 	},
@@ -77,7 +77,7 @@ var workerTurns = []turn{
 	{
 		name:   "goes home and finds its successor",
 		faults: []api.Fault{leave(api.Fault{Kind: api.Delay, For: 30 * time.Second, Times: 1})},
-		during: replaced(25 * time.Second),
+		during: replaced(25*time.Second, 1),
 		path:   "Report home > Orders? > Pump > Idle? > Go home > Relieved",
 		status: "FAILED", failure: "Muster.Relieved",
 	},
@@ -94,14 +94,15 @@ var workerTurns = []turn{
 		status: "SUCCEEDED",
 	},
 	{
-		name: "hands over and finds its successor",
+		// To find its own successor, reserved, is well: it has been here before.
+		name: "hands over and finds a later generation",
 		faults: []api.Fault{
 			reportHome(api.Fault{Kind: api.Delay, For: 30 * time.Second, Times: 1}),
 			handOver(api.Fault{Kind: api.Delay, For: 30 * time.Second, Times: 1}),
 		},
 		during: func(f *trial) {
 			order(registry.HandOver, 10*time.Second)(f)
-			replaced(30 * time.Second)(f)
+			replaced(30*time.Second, 2)(f)
 		},
 		path:   "Report home > Orders? > Hand over > Relieved",
 		status: "FAILED", failure: "Muster.Relieved",
