@@ -44,7 +44,7 @@ func findFunctions(ctx context.Context, dir string, notice io.Writer) (*function
 		return nil, err
 	}
 	if root == "" {
-		return nil, fmt.Errorf("Muster's functions are neither in %s nor in a checkout of %s around %s: run 'make build' in a checkout and use build/muster, or run muster from within the checkout", beside, module, dir)
+		return nil, fmt.Errorf("Muster's functions are neither in %s nor in a checkout of %s around %s: run 'make build' in a checkout and use build/local/muster, or run muster from within the checkout", beside, module, dir)
 	}
 	built, err := build(ctx, root, notice)
 	if err != nil {

@@ -2,18 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"path"
 	"strconv"
-	"strings"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -42,7 +37,6 @@ type fleetOptions struct {
 	Memory int
 	// Environment variables of the handlers.
 	Environment map[string]string
-	Functions   *functions
 	// Logs gets each line that a handler writes. Nil discards them.
 	Logs func(function string, line []byte)
 }
@@ -60,20 +54,26 @@ type localFleet struct {
 	states   *sfn.Client
 }
 
-// startFleet starts a runtime and deploys the fleet's template in it. Close
-// ends it.
-func startFleet(ctx context.Context, o fleetOptions) (*localFleet, error) {
+// startFleet starts a runtime and deploys the fleet's template in it, unless it
+// is interrupted. Close ends it.
+func startFleet(ctx context.Context, s *streams, o fleetOptions) (*localFleet, error) {
+	ctx, stop := s.untilInterrupted(ctx)
+	defer stop()
+	functions, err := findFunctions(ctx, s.dir, s.err)
+	if err != nil {
+		return nil, interrupted(ctx, err)
+	}
 	runtime, err := local.Start(local.Options{
 		Listen: o.Listen,
 		File:   definition,
-		Lambda: lambda.Options{Resolve: o.Functions.resolve, Logs: o.logs()},
+		Lambda: lambda.Options{Resolve: functions.resolve, Logs: o.logs()},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded runtime: %w", err)
 	}
 	f, err := deployFleet(ctx, runtime, o)
 	if err != nil {
-		return nil, errors.Join(err, runtime.Close())
+		return nil, errors.Join(interrupted(ctx, err), runtime.Close())
 	}
 	return f, nil
 }
@@ -155,24 +155,8 @@ func (f *localFleet) find(transform bool) error {
 // Close ends the fleet's runtime and every process in it.
 func (f *localFleet) Close() error { return f.runtime.Close() }
 
-// wake asks the autoscaler for a tick, as a producer may.
-func (f *localFleet) wake(ctx context.Context) error {
-	detail, err := json.Marshal(map[string]string{"fleet": f.name})
-	if err != nil {
-		return err
-	}
-	out, err := f.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventtypes.PutEventsRequestEntry{{
-		Source: aws.String("muster"), DetailType: aws.String("muster wake"), Detail: aws.String(string(detail)),
-	}}})
-	if err != nil {
-		return fmt.Errorf("wake the autoscaler: %w", err)
-	}
-	if out.FailedEntryCount > 0 {
-		e := out.Entries[0]
-		return fmt.Errorf("wake the autoscaler: %s: %s", aws.ToString(e.ErrorCode), aws.ToString(e.ErrorMessage))
-	}
-	return nil
-}
+// wake asks the autoscaler for a tick.
+func (f *localFleet) wake(ctx context.Context) error { return wake(ctx, f.events, f.name) }
 
 // silence ends the scheduled ticks.
 func (f *localFleet) silence(ctx context.Context) error {
@@ -249,41 +233,3 @@ func (f *localFleet) invocations() int {
 	stats := f.runtime.Lambda.Stats()
 	return stats[processFunction].Invocations + stats[transformFunction].Invocations
 }
-
-// handlerOptions are the flags of a verb that runs the user's handlers.
-type handlerOptions struct {
-	process, transform string
-	memory             int
-	environment        []string
-	logs               bool
-}
-
-// variables reads NAME=VALUE pairs.
-func (o handlerOptions) variables() (map[string]string, error) {
-	variables := map[string]string{}
-	for _, pair := range o.environment {
-		name, value, ok := strings.Cut(pair, "=")
-		if !ok || name == "" {
-			return nil, usage(fmt.Errorf("--env %q: write NAME=VALUE", pair))
-		}
-		variables[name] = value
-	}
-	return variables, nil
-}
-
-// parse finds the handlers' code; the transform handler's is nil without one.
-func (o handlerOptions) parse(dir string) (process, transform lambda.Code, err error) {
-	if process, err = lambda.ParseHandler(o.process, dir); err != nil {
-		return nil, nil, usage(fmt.Errorf("--handler: %w", err))
-	}
-	if o.transform == "" {
-		return process, nil, nil
-	}
-	if transform, err = lambda.ParseHandler(o.transform, dir); err != nil {
-		return nil, nil, usage(fmt.Errorf("--transform: %w", err))
-	}
-	return process, transform, nil
-}
-
-// timeToDrain is how long `up` waits for workers to go home once it is ended.
-const timeToDrain = 5 * time.Second

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -91,16 +92,27 @@ func (p *parameters) check() error {
 	given[processParameter] = "arn:aws:lambda:us-east-1:123456789012:function:process"
 	var errs []error
 	for _, v := range p.template.Check(given) {
-		err := error(v)
-		if v.Parameter != "" {
-			err = fmt.Errorf("--%s %q: %w", flagName(v.Parameter), p.get(v.Parameter), err)
-		}
-		errs = append(errs, err)
+		errs = append(errs, p.explain(v))
 	}
 	if len(errs) > 0 {
 		return usage(errors.Join(errs...))
 	}
 	return nil
+}
+
+// explain names the flag of a violation, and the values that it allows.
+func (p *parameters) explain(v *cloudformation.Violation) error {
+	for _, q := range p.template.Parameters {
+		if q.Name != v.Parameter {
+			continue
+		}
+		allowed := ""
+		if given := p.get(q.Name); len(q.AllowedValues) > 0 && !slices.Contains(q.AllowedValues, given) {
+			allowed = ": " + strings.Join(q.AllowedValues, ", ")
+		}
+		return fmt.Errorf("--%s %q: %w%s", flagName(q.Name), p.get(q.Name), v, allowed)
+	}
+	return v
 }
 
 // parameterFlag is the flag of one parameter.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 const defaultFleet = "fleet"
@@ -63,23 +62,6 @@ before any message is sent.
 			return run(ctx, s, o)
 		})
 	})
-}
-
-const handlerHelp = `HANDLER is one of
-  exec:CMD              run for each event: the event on standard input, the
-                        result on standard output; a status but 0 is an error
-  runtime:./bootstrap   an executable that speaks the Lambda Runtime API
-  python:app.handler    the function handler of app.py
-  node:index.handler    the export handler of index.mjs, index.cjs or index.js
-  go:./path             a Go package that calls lambda.Start
-Without a prefix a file named bootstrap is runtime:, anything else exec:.`
-
-func (o *handlerOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.process, "handler", "", "`HANDLER` that processes messages")
-	flags.StringVar(&o.transform, "transform", "", "`HANDLER` that replaces or filters messages before")
-	flags.IntVar(&o.memory, "memory", 512, "memory of the handlers in `MB`")
-	flags.StringArrayVar(&o.environment, "env", nil, "environment variable of the handlers, `NAME=VALUE`; may be repeated")
-	flags.BoolVar(&o.logs, "logs", false, "show what the handlers write to their logs")
 }
 
 // withParameters adds the template's flags and then lets finish set RunE. A
@@ -154,14 +136,11 @@ func runFleet(ctx context.Context, s *streams, o fleetOptions, messages []outgoi
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if o.Functions, err = findFunctions(ctx, s.dir, s.err); err != nil {
-		return err
-	}
-	fleet, err := startFleet(ctx, o)
+	fleet, err := startFleet(ctx, s, o)
 	if err != nil {
 		return err
 	}
-	d := newDriver(fleet, o.Parameters, messages, newView(s.err, s.terminal, len(messages)))
+	d := newDriver(fleet, o.Parameters, messages, newView(s.err, s.terminal && o.Logs == nil, len(messages)))
 	end := d.drive(ctx, s.interrupts, r.timeout)
 	summary := d.summary()
 	if err := writeOutcomes(out, d.outcomes()); err != nil {

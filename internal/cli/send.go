@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
@@ -27,7 +28,8 @@ func newSend(s *streams) *cobra.Command {
 		Short: "Put messages on a fleet's queue",
 		Long: `Send puts messages on the queue of a fleet, wherever the standard AWS
 configuration leads: to an account, or to a running 'muster up'. The messages
-file is that of 'muster run'; every line is checked before any message is sent.`,
+file is that of 'muster run'; every line is checked before any message is sent.
+Then it wakes the fleet's autoscaler, which would look by itself on schedule.`,
 		Example: `  muster send --local --body '{"order": 1}'
   muster send orders --messages jobs.jsonl`,
 		Args: cobra.MaximumNArgs(1),
@@ -84,7 +86,14 @@ func send(ctx context.Context, s *streams, o *sendOptions) error {
 	if e := printSent(s, o.json, ids); err == nil {
 		err = e
 	}
-	return err
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	if err := wake(ctx, eventbridge.NewFromConfig(cfg), o.fleet); err != nil {
+		// The schedule sees to them anyway.
+		fmt.Fprintf(s.err, "The messages wait for the next scheduled tick: %v\n", err)
+	}
+	return nil
 }
 
 // printSent says what was sent, all of it or not.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -73,10 +74,7 @@ func up(ctx context.Context, s *streams, o *upOptions) error {
 	if o.handlers.logs {
 		f.Logs = s.showLog
 	}
-	if f.Functions, err = findFunctions(ctx, s.dir, s.err); err != nil {
-		return err
-	}
-	fleet, err := startFleet(ctx, f)
+	fleet, err := startFleet(ctx, s, f)
 	if err != nil {
 		return err
 	}
@@ -96,11 +94,12 @@ func up(ctx context.Context, s *streams, o *upOptions) error {
 // announce prints what to export on standard output, the rest beside it.
 func announce(s *streams, f *localFleet) error {
 	account := f.runtime.Account
-	_, err := fmt.Fprintf(s.out, `export AWS_ENDPOINT_URL=%s
-export AWS_REGION=%s
-export AWS_ACCESS_KEY_ID=%s
-export AWS_SECRET_ACCESS_KEY=%s
-export QUEUE_URL=%s
+	_, err := fmt.Fprintf(s.out, `export AWS_ENDPOINT_URL=%[1]s
+export AWS_REGION=%[2]s
+export AWS_DEFAULT_REGION=%[2]s
+export AWS_ACCESS_KEY_ID=%[3]s
+export AWS_SECRET_ACCESS_KEY=%[4]s
+export QUEUE_URL=%[5]s
 `, account.Endpoint, account.Region, local.AccessKeyID, local.SecretAccessKey, f.names.QueueURL)
 	if err != nil {
 		return err
@@ -109,6 +108,9 @@ export QUEUE_URL=%s
 	return err
 }
 
+// timeToDrain is how long up waits for workers to go home once it is ended.
+const timeToDrain = 5 * time.Second
+
 // putDown sends the workers home, waits a little, and no longer than the next
 // interrupt.
 func putDown(ctx context.Context, s *streams, f *localFleet, roster *roster) error {
@@ -116,7 +118,7 @@ func putDown(ctx context.Context, s *streams, f *localFleet, roster *roster) err
 	defer cancel()
 	ctx, stop := s.untilInterrupted(ctx)
 	defer stop()
-	if err := errors.Join(f.silence(ctx), f.drain(ctx)); err != nil {
+	if err := errors.Join(f.silence(ctx), f.drain(ctx)); err != nil && ctx.Err() == nil {
 		return err
 	}
 	for {

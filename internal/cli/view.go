@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
@@ -31,6 +32,8 @@ type view struct {
 	done int
 	at   time.Time
 	rate float64
+	// last state that was shown.
+	last live
 }
 
 func newView(w io.Writer, terminal bool, total int) *view {
@@ -43,13 +46,12 @@ func newView(w io.Writer, terminal bool, total int) *view {
 			progressbar.OptionSetWidth(40),
 			progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionSetTheme(progressbar.ThemeUnicode),
 		)
+		v.bar.StartWithoutRender()
 	}
 	return v
 }
 
-// up draws over what the last show drew: clear to the end of the screen.
 const (
 	clearBelow = "\r\x1b[J"
 	cursorUp   = "\x1b[1A\r"
@@ -58,21 +60,30 @@ const (
 // show draws the state.
 func (v *view) show(l live) {
 	line := v.line(l)
-	if v.bar == nil {
+	switch {
+	case v.bar != nil:
+		fmt.Fprint(v.w, clearBelow, v.progress(l), "\n", line, cursorUp)
+	case v.moved(l):
 		fmt.Fprintln(v.w, line)
-		return
 	}
-	fmt.Fprint(v.w, clearBelow, v.progress(l), "\n", line, cursorUp)
+}
+
+// moved tells whether there is anything new: plain lines are not repeated.
+func (v *view) moved(l live) bool {
+	l.Reasons = nil
+	if reflect.DeepEqual(l, v.last) {
+		return false
+	}
+	v.last = l
+	return true
 }
 
 // close draws the state for the last time.
 func (v *view) close(l live) {
-	line := v.line(l)
-	if v.bar == nil {
-		fmt.Fprintln(v.w, line)
-		return
+	v.show(l)
+	if v.bar != nil {
+		fmt.Fprint(v.w, "\n\n")
 	}
-	fmt.Fprint(v.w, clearBelow, v.progress(l), "\n", line, "\n")
 }
 
 // say prints a notice above what is drawn.

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// command is the muster executable of these tests, its functions beside it.
+var command string
+
+// TestMain makes this test binary the command itself when it is called muster.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "muster" {
+		os.Exit(Main(os.Args[1:]))
+	}
+	os.Exit(testMain(m))
+}
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "muster-test-")
+	if err == nil {
+		command = filepath.Join(dir, "muster")
+		err = layOut(dir)
+	}
+	if err != nil {
+		os.Stderr.WriteString("lay out the command: " + err.Error() + "\n")
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	return m.Run()
+}
+
+// layOut puts the command and the functions into a folder, as make build does.
+func layOut(dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	binary, err := os.ReadFile(self)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(command, binary, 0o755); err != nil {
+		return err
+	}
+	root, err := checkout(".")
+	if err != nil {
+		return err
+	}
+	built, err := build(context.Background(), root, io.Discard)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"autoscaler", "courier", "poll", "pump", "settle"} {
+		if err := os.Symlink(filepath.Join(built, name), filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// process is a muster that runs.
+type process struct {
+	*exec.Cmd
+	stdout, stderr bytes.Buffer
+}
+
+// start starts muster in a folder. It is killed when the test ends before it.
+func start(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
+	return startCommand(t, command, dir, args...)
+}
+
+func startCommand(t *testing.T, executable, dir string, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.CommandContext(t.Context(), executable, args...)}
+	p.Dir, p.Stdout, p.Stderr = dir, &p.stdout, &p.stderr
+	require.NoError(t, p.Start())
+	return p
+}
+
+// status waits for the end of a process and returns its exit status.
+func (p *process) status(t *testing.T) int {
+	t.Helper()
+	if err := p.Wait(); err != nil {
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit)
+	}
+	return p.ProcessState.ExitCode()
+}
+
+// muster runs the command to its end and expects an exit status.
+func muster(t *testing.T, status int, dir string, args ...string) *process {
+	t.Helper()
+	p := start(t, dir, args...)
+	require.Equal(t, status, p.status(t), "muster %s\n%s%s", strings.Join(args, " "), &p.stdout, &p.stderr)
+	return p
+}
+
+// folder makes a folder of files. Those that end in .sh can be executed.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		mode := os.FileMode(0o644)
+		if strings.HasSuffix(name, ".sh") {
+			mode = 0o755
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), mode))
+	}
+	return dir
+}
+
+func TestUsage(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"good.jsonl": `"a"`,
+		"bad.jsonl":  "\"a\"\n{\"attributes\": {\"n\": \"v\"}}\n\n{\"body\": \"a\",}\n{\"body\": \"a\", \"deduplicationId\": \"1\"}\n",
+	})
+	run := func(more ...string) []string {
+		return append([]string{"run", "--messages", "good.jsonl", "--handler", "cat"}, more...)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown verb":        {[]string{"frobnicate"}, `muster: unknown command "frobnicate" for "muster"`},
+		"unbuilt verb":        {[]string{"simulate"}, "muster: muster simulate is not built yet\n"},
+		"unbuilt, with flags": {[]string{"deploy", "orders", "--region", "eu-west-1"}, "muster: muster deploy is not built yet\n"},
+		"unbuilt, with help":  {[]string{"dlq", "ls", "--help"}, "muster: muster dlq is not built yet\n"},
+		"unknown flag":        {[]string{"run", "--frobnicate"}, "muster: unknown flag: --frobnicate"},
+		"two fleets":          {[]string{"run", "a", "b"}, "muster: accepts at most 1 arg(s), received 2"},
+		"no messages":         {[]string{"run"}, "muster: --messages is missing"},
+		"no handler":          {[]string{"run", "--messages", "-"}, "muster: --handler is missing"},
+		"no such file":        {[]string{"run", "--messages", "none.jsonl", "--handler", "cat"}, "muster: --messages: open none.jsonl: no such file or directory"},
+		"no such handler":     {[]string{"run", "--messages", "good.jsonl", "--handler", "./none"}, `muster: --handler: handler "./none": there is no file `},
+		"no kind of handler":  {[]string{"run", "--messages", "good.jsonl", "--handler", "lua:x"}, "is no kind of handler"},
+		"no such transform":   {run("--transform", "./none"), `muster: --transform: handler "./none": there is no file `},
+		"no variable":         {run("--env", "NAME"), `muster: --env "NAME": write NAME=VALUE`},
+		"too little memory":   {run("--memory", "1"), "muster: the process handler: "},
+		"bad parameter":       {run("--lane", "fast"), `muster: --lane "fast": Parameter 'Lane' must be one of AllowedValues: stream, steps`},
+		"bad time-out":        {run("--timeout", "-1s"), "muster: --timeout must not be negative"},
+		"bad fleet":           {append([]string{"run", "9lives"}, run()[1:]...), "'stackName' failed to satisfy constraint"},
+		"bad out":             {run("--out", "none/out.jsonl"), "muster: --out: open none/out.jsonl: no such file or directory"},
+		"bad count":           {[]string{"demo", "--count", "-1"}, "muster: --count must not be negative"},
+		"transform alone":     {[]string{"up", "--transform", "cat"}, "muster: --transform needs --handler"},
+		"neither":             {[]string{"send"}, "muster: give either --body or --messages"},
+		"both":                {[]string{"send", "--body", "a", "--messages", "-"}, "muster: give either --body or --messages"},
+		"empty body":          {[]string{"send", "--local", "--body", ""}, "muster: --body: the body is empty"},
+		"bad ticks":           {[]string{"status", "--ticks", "-1"}, "muster: --ticks must not be negative"},
+		"handler by itself":   {[]string{"demo-handler"}, "run 'muster demo'"},
+		"bad lines": {
+			[]string{"run", "--messages", "bad.jsonl", "--handler", "cat", "--out", "out.jsonl"},
+			"muster: bad.jsonl:2: \"body\" is missing\n" +
+				"bad.jsonl:4: not JSON: invalid character '}' looking for beginning of object key string\n" +
+				"bad.jsonl:5: \"deduplicationId\" needs a FIFO queue, which is not built yet\n" +
+				"Nothing was sent.\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := muster(t, 2, dir, c.args...)
+			assert.Contains(t, p.stderr.String(), c.want)
+			assert.Empty(t, p.stdout.String())
+			assert.NoFileExists(t, filepath.Join(dir, "out.jsonl"))
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	p := muster(t, 0, ".")
+	for _, verb := range []string{"demo", "run", "up", "send", "status", "version"} {
+		assert.Regexp(t, `(?m)^  `+verb+` +[A-Z]`, p.stdout.String())
+	}
+	for _, verb := range append([]string{demoCommand}, unbuilt...) {
+		assert.NotRegexp(t, `(?m)^  `+verb+` `, p.stdout.String())
+	}
+	p = muster(t, 0, ".", "run", "--help")
+	assert.Contains(t, p.stdout.String(), "--max-concurrency number")
+	assert.Contains(t, p.stdout.String(), "The cap, the most handler invocations of the fleet at any time.")
+	assert.Contains(t, p.stdout.String(), "--lane stream|steps")
+	assert.NotContains(t, p.stdout.String(), "process-handler")
+
+	assert.Regexp(t, `^muster \S+.* go1\.`, muster(t, 0, ".", "version").stdout.String())
+}
+
+func TestUpListensOnLoopbackOnly(t *testing.T) {
+	p := muster(t, 3, ".", "up", "--listen", "0.0.0.0:4100")
+	assert.Contains(t, p.stderr.String(), "only a loopback address is served")
+}
