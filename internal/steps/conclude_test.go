@@ -1,0 +1,37 @@
+package steps
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Only a list of failures that leaves a message out says that it was handled.
+func TestConcludeTakesNothingForHandledWithoutAList(t *testing.T) {
+	const unknown = "process handler: the state machine kept no list of failures of the handler's reply"
+	for name, c := range map[string]struct {
+		state   string
+		outcome Outcome
+		reason  string
+	}{
+		"the scan found nothing":        {`"reply": {"failures": []}, "error": null`, Handled, ""},
+		"the handler replied its none":  {`"reply": {"failures": [[]]}, "error": null`, Handled, ""},
+		"the handler replied null":      {`"reply": {"failures": [null]}, "error": null`, Handled, ""},
+		"the handler named the message": {`"reply": {"failures": [[{"itemIdentifier": "m1"}]]}, "error": null`, Failed, "process handler: the handler reported it in batchItemFailures"},
+		"the scan yielded null":         {`"reply": {"failures": null}, "error": null`, Failed, unknown},
+		"the list is missing":           {`"reply": {}, "error": null`, Failed, unknown},
+		"neither reply nor error":       {`"reply": null, "error": null`, Failed, unknown},
+		"an error beside a reply":       {`"reply": {"failures": []}, "error": {"Error": "States.Timeout", "Cause": ""}`, Failed, "process handler: States.Timeout"},
+		"throttled":                     {`"reply": null, "error": {"Error": "Lambda.TooManyRequestsException", "Cause": ""}`, Unstarted, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var in SettleInput
+			require.NoError(t, json.Unmarshal([]byte(`{"messages": [{"messageId": "m1", "receives": 1}], `+c.state+`}`), &in))
+			in.conclude()
+			assert.Equal(t, c.outcome, in.Messages[0].Outcome)
+			assert.Equal(t, c.reason, in.Messages[0].Reason)
+		})
+	}
+}
