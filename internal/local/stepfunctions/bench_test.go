@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,7 @@ const loop = `{
 		},
 		"Work": {
 			"Type": "Task",
-			"Resource": "arn:aws:states:::lambda:invoke",
+			"Resource": "arn:aws:states:::lambda:invoke",%s
 			"Parameters": {"FunctionName": "count", "Payload": {"n.$": "$.n"}},
 			"ResultSelector": {"n.$": "$.Payload.n"},
 			"Next": "Note"
@@ -35,10 +36,15 @@ const loop = `{
 
 // BenchmarkTransitions measures how many states an Express execution goes
 // through in a second: a loop of Choice, Task and Pass, the function in this
-// process and behind the router. Standard keeps a history on top of that.
+// process and behind the router. Standard keeps a history on top of that. A
+// task with a time-out is one that can end before its call.
 func BenchmarkTransitions(b *testing.B) {
 	const rounds = 2000
-	for _, name := range []string{"express", "standard"} {
+	for _, test := range []struct{ name, timeout string }{
+		{"express", ""}, {"standard", ""},
+		{"express-timeout", `"TimeoutSeconds": 60,`}, {"standard-timeout", `"TimeoutSeconds": 60,`},
+	} {
+		name := test.name
 		b.Run(name, func(b *testing.B) {
 			router := api.NewRouter(1)
 			count := func(_ context.Context, in stepfunctions.InvokeInput) (any, error) {
@@ -70,10 +76,10 @@ func BenchmarkTransitions(b *testing.B) {
 			defer service.Close()
 			router.Add(service.API())
 			f := &fixture{t: b, router: router, service: service}
-			machine := f.create(name, fmt.Sprintf(loop, rounds))
+			machine := f.create(name, fmt.Sprintf(loop, rounds, test.timeout))
 			b.ReportAllocs()
 			for b.Loop() {
-				if name == "standard" {
+				if strings.HasPrefix(name, "standard") {
 					f.must("StartExecution", map[string]any{"stateMachineArn": machine, "input": `{"n":0}`})
 					<-done
 					continue

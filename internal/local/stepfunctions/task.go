@@ -125,7 +125,6 @@ type ending struct {
 // time-outs, or for the end of the thread. A call that is still running then
 // goes on: Step Functions does not stop what a task has started.
 func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration) (any, *failure) {
-	s := t.x.service
 	j := &job{caller: api.Caller{RoleARN: t.x.revision.roleARN, Execution: t.x.arn}, parameters: parameters}
 	var submitted chan any
 	if a.target.pattern == runJob || a.target.pattern == runJobJSON {
@@ -134,11 +133,12 @@ func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration
 		submitted = make(chan any, 1)
 		j.abandoned, j.submitted = abandoned.Done(), submitted
 	}
-	ended := make(chan ending, 1)
-	s.running.Go(func() {
-		result, f := a.target.call.call(s.ctx, j)
-		ended <- ending{result, f}
-	})
+	ended := t.send(order{a.target.call, j})
+	defer func() {
+		if ended != nil {
+			t.dismiss()
+		}
+	}()
 	late := newAlarm(timeout)
 	defer late.stop()
 	var (
@@ -156,6 +156,7 @@ func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration
 			t.record(event{kind: taskSubmitted, task: a.target, value: answer})
 			submitted = nil
 		case e := <-ended:
+			ended = nil
 			if e.f == halted {
 				return nil, halted
 			}
@@ -165,7 +166,6 @@ func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration
 			}
 			// The token ends the task, not the answer of the call.
 			t.record(event{kind: taskSubmitted, task: a.target, value: e.result})
-			ended = nil
 		case e := <-reported:
 			return e.result, e.f
 		case <-beats:

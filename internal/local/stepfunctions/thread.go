@@ -23,6 +23,7 @@ type thread struct {
 	since   time.Time
 	retries int64
 	token   *taskToken
+	courier *courier
 	// inside is false for a branch or iteration that has not entered a state of
 	// its own yet, and still is in its parent's.
 	inside bool
@@ -40,6 +41,7 @@ func (t *thread) child(ctx context.Context, previous int64) *thread {
 
 // run follows the flow from state to state.
 func (t *thread) run(f *flow, input any) (any, *failure) {
+	defer t.dismiss()
 	s := f.start
 	for {
 		if t.ctx.Err() != nil {
