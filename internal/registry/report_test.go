@@ -9,6 +9,7 @@ import (
 
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/dynamodb"
 	"github.com/musterq/muster/internal/registry"
 )
 
@@ -29,6 +30,7 @@ func TestTakeShift(t *testing.T) {
 		"of a worker that shall drain":     {before: slot(drained), do: take, after: slot(drained, token("mine", ""), reportedAt(minute1), busyUntil(minute9))},
 		"once more":                        {before: mine, do: take, after: mine},
 		"after a pump that died":           {before: slot(token("dead", ""), busyUntil(minute1)), do: take, after: mine},
+		"after the steps lane":             {before: slot(busyUntil(minute2)), do: take, after: mine},
 		"beside a pump that may run":       {before: slot(token("other", ""), busyUntil(minute2)), do: take, err: &registry.HeldError{Until: minute2.Time().Local()}},
 		"late, after this shift's reports": {before: slot(token("mine", ""), busyUntil("2000-01-01T00:09:00.001Z")), do: take, err: &registry.HeldError{Until: minute9.Time().Add(time.Millisecond).Local()}},
 		"of another execution's worker":    {before: slot(heldBy("worker-a-4")), do: take, err: registry.ErrRelieved},
@@ -70,7 +72,7 @@ func TestEndShift(t *testing.T) {
 		"of a slot that was freed":         {do: end, err: registry.ErrRelieved},
 	})
 	t.Run("once more", func(t *testing.T) {
-		inBubble(t, local.Options{}, func(r *rig) {
+		inBubble(t, local.Options{DynamoDB: dynamodb.Options{StaleReads: time.Hour}}, func(r *rig) {
 			r.hold(after)
 			got, err := end(r)
 			require.NoError(r, err)
@@ -125,7 +127,7 @@ func TestEndBatch(t *testing.T) {
 		"of a worker that went home": {do: end, err: registry.ErrRelieved},
 	})
 	t.Run("once more", func(t *testing.T) {
-		inBubble(t, local.Options{}, func(r *rig) {
+		inBubble(t, local.Options{DynamoDB: dynamodb.Options{StaleReads: time.Hour}}, func(r *rig) {
 			r.hold(after)
 			got, err := end(r)
 			require.NoError(r, err)
