@@ -51,16 +51,16 @@ func TestAHandlerThatAlwaysRepliesTooMuch(t *testing.T) {
 	for name, l := range dataLimits {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := scenario.Start(t, tooTalkative(name, map[string]string{"MaxReceiveCount": "3"}, func(ctx context.Context, e message.Event) (any, error) {
+				f := scenario.Start(t, tooTalkative(name, map[string]string{"MaxReceiveCount": "2"}, func(ctx context.Context, e message.Event) (any, error) {
 					time.Sleep(time.Second)
 					return talkative(ctx, e)
 				}))
 				defer f.Close()
-				f.SendMany(12)
+				f.SendMany(8)
 				f.Wake()
 				f.UntilDone(24 * time.Hour)
 				_, dead := f.Depth()
-				assert.Equal(t, 12, dead)
+				assert.Equal(t, 8, dead)
 				assert.LessOrEqual(t, f.Peak(), limit, "the cap was passed")
 				for _, e := range f.WorkerExecutions() {
 					if states, status := f.Path(*e.ExecutionArn); slices.Contains(states, "Process") {
