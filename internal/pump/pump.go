@@ -296,7 +296,7 @@ func (s *shift) patience() time.Duration {
 	busy := s.inHand > 0
 	s.mu.Unlock()
 	if s.worker.Stay || busy {
-		idle = longPoll
+		idle = s.config.Idle
 	}
 	if idle <= 0 {
 		s.finish("go home", nil)
