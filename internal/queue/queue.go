@@ -3,7 +3,9 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,13 +154,14 @@ func (q *Queue) Delete(ctx context.Context, held []Held) error {
 	})
 }
 
-// Return makes messages visible again after a delay, each its own.
+// Return makes messages visible again after a delay, each its own, in whole
+// seconds rounded up.
 func (q *Queue) Return(ctx context.Context, held []Held, delay func(Held) time.Duration) error {
 	return inBatches(held, func(some []Held) ([]types.BatchResultErrorEntry, error) {
 		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(some))
 		for i, h := range some {
 			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
-				Id: id(i), ReceiptHandle: aws.String(h.ReceiptHandle), VisibilityTimeout: int32(delay(h) / time.Second),
+				Id: id(i), ReceiptHandle: aws.String(h.ReceiptHandle), VisibilityTimeout: int32((delay(h) + time.Second - 1) / time.Second),
 			}
 		}
 		out, err := q.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url, Entries: entries})
@@ -171,34 +174,41 @@ func (q *Queue) Return(ctx context.Context, held []Held, delay func(Held) time.D
 
 func id(i int) *string { return aws.String(fmt.Sprint(i)) }
 
-// inBatches does a batch request for all of held, ten at a time. Entries that
-// fail for a passing reason are tried again; the others are no use to repeat:
-// their receipt handle has expired, and the message is on its way anyhow.
+// inBatches does a batch request for all of held, ten at a time, whatever
+// becomes of the others.
 func inBatches(held []Held, do func([]Held) ([]types.BatchResultErrorEntry, error)) error {
-	for len(held) > 0 {
-		some := held[:min(batch, len(held))]
-		held = held[len(some):]
-		for try := 1; len(some) > 0; try++ {
-			failed, err := do(some)
-			if err != nil {
-				return err
+	var errs []error
+	for some := range slices.Chunk(held, batch) {
+		errs = append(errs, patiently(some, do))
+	}
+	return errors.Join(errs...)
+}
+
+// patiently does one batch request. Entries that fail for a passing reason are
+// tried again; the others are no use to repeat: their receipt handle has
+// expired, and the message is on its way anyhow.
+func patiently(some []Held, do func([]Held) ([]types.BatchResultErrorEntry, error)) error {
+	var errs []error
+	for try := 1; len(some) > 0; try++ {
+		failed, err := do(some)
+		if err != nil {
+			return err
+		}
+		var again []Held
+		for _, f := range failed {
+			var i int
+			if _, err := fmt.Sscan(aws.ToString(f.Id), &i); err != nil || i < 0 || i >= len(some) {
+				return fmt.Errorf("SQS answered for entry %q, which was not asked for", aws.ToString(f.Id))
 			}
-			var again []Held
-			for _, f := range failed {
-				var i int
-				if _, err := fmt.Sscan(aws.ToString(f.Id), &i); err != nil || i < 0 || i >= len(some) {
-					return fmt.Errorf("SQS answered for entry %q, which was not asked for", aws.ToString(f.Id))
-				}
-				if f.SenderFault {
-					continue
-				}
-				if try == tries {
-					return fmt.Errorf("message %s: %s: %s", some[i].MessageID, aws.ToString(f.Code), aws.ToString(f.Message))
-				}
+			switch {
+			case f.SenderFault:
+			case try == tries:
+				errs = append(errs, fmt.Errorf("message %s: %s: %s", some[i].MessageID, aws.ToString(f.Code), aws.ToString(f.Message)))
+			default:
 				again = append(again, some[i])
 			}
-			some = again
 		}
+		some = again
 	}
-	return nil
+	return errors.Join(errs...)
 }
