@@ -24,7 +24,7 @@ func (s *Service) sendTaskSuccess(_ context.Context, _ api.Caller, in *sendTaskS
 	if err != nil {
 		return nil, api.Errorf("InvalidOutput", "Invalid Output: '%s'", err)
 	}
-	return s.answer(in.TaskToken, s.report(in.TaskToken, ending{result: output}))
+	return s.answer(in.TaskToken, s.report(in.TaskToken, ending{result: answer{value: output}}))
 }
 
 type sendTaskFailureInput struct {

@@ -15,8 +15,9 @@ type order struct {
 	job  *job
 }
 
-// send gives an order to the thread's courier, who is hired with the first one. What
-// the call comes to is heard on the channel, unless the courier is dismissed.
+// send gives an order to the thread's courier, who is hired with the first one.
+// What the call comes to is heard on the channel, unless the courier is
+// dismissed.
 func (t *thread) send(o order) <-chan ending {
 	if t.courier == nil {
 		c := &courier{make(chan order), make(chan ending, 1)}

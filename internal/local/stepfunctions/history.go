@@ -53,7 +53,9 @@ type event struct {
 	name string
 	// value is an input, an output, parameters, or the *failure.
 	value any
-	task  *target
+	// http is metadata of the value.
+	http *metadata
+	task *target
 	// number is an iteration's index, a Map's length or a time-out in seconds.
 	number int64
 	// heartbeat in seconds. 0 means none.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/stepfunctions/expression"
@@ -14,7 +15,7 @@ import (
 // and outlives it: neither a time-out of the task nor the end of the execution
 // takes back a call that was sent.
 type integration interface {
-	call(ctx context.Context, j *job) (any, *failure)
+	call(ctx context.Context, j *job) (answer, *failure)
 }
 
 // job is one attempt at a task.
@@ -22,7 +23,7 @@ type job struct {
 	caller     api.Caller
 	parameters any
 	// submitted takes the answer that starts a job, which is not yet the result.
-	submitted chan<- any
+	submitted chan<- answer
 	// abandoned is closed when nobody waits for a job any more.
 	abandoned <-chan struct{}
 }
@@ -44,31 +45,32 @@ type routed struct {
 	seconds bool
 }
 
-func (r *routed) call(ctx context.Context, j *job) (any, *failure) {
+func (r *routed) call(ctx context.Context, j *job) (answer, *failure) {
 	requestID := r.s.random.UUID()
 	input, err := expression.Marshal(r.encode(j.parameters))
 	if err != nil {
-		return nil, failed(errorRuntime, "%s", err)
+		return answer{}, failed(errorRuntime, "%s", err)
 	}
 	output, err := r.s.router.Call(ctx, r.service, r.operation, j.caller, input)
 	if err != nil {
-		return nil, r.dialect.failure(err, requestID)
+		return answer{}, r.dialect.failure(err, requestID)
 	}
 	text, err := json.Marshal(output)
 	if err != nil {
-		return nil, r.dialect.failure(err, requestID)
+		return answer{}, r.dialect.failure(err, requestID)
 	}
 	result, err := expression.Parse(text)
 	if err != nil {
-		return nil, r.dialect.failure(err, requestID)
+		return answer{}, r.dialect.failure(err, requestID)
 	}
 	if r.camel {
 		result = r.pascal(result)
 	}
-	if fields, ok := result.(map[string]any); ok && r.metadata {
-		addMetadata(fields, httpHeaders("application/x-amz-json-1.0", len(text), requestID), requestID)
+	a := answer{value: result}
+	if r.metadata {
+		a.http = &metadata{at: time.Now(), contentType: "application/x-amz-json-1.0", length: len(text), requestID: requestID}
 	}
-	return result, nil
+	return a, nil
 }
 
 // encode turns parameters into the wire's form.

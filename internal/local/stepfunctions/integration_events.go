@@ -10,11 +10,11 @@ import (
 // See https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html.
 type putEvents struct{ s *Service }
 
-func (p putEvents) call(ctx context.Context, j *job) (any, *failure) {
+func (p putEvents) call(ctx context.Context, j *job) (answer, *failure) {
 	fields, _ := j.parameters.(map[string]any)
 	entries, ok := fields["Entries"].([]any)
 	if !ok {
-		return nil, unusable(j.parameters, "Entries")
+		return answer{}, unusable(j.parameters, "Entries")
 	}
 	// Step Functions adds the execution and its state machine to what an entry
 	// says it is about.
@@ -22,7 +22,7 @@ func (p putEvents) call(ctx context.Context, j *job) (any, *failure) {
 	for i, e := range entries {
 		entry, ok := e.(map[string]any)
 		if !ok {
-			return nil, unusable(j.parameters, "Entries")
+			return answer{}, unusable(j.parameters, "Entries")
 		}
 		entry = maps.Clone(entry)
 		resources, _ := entry["Resources"].([]any)
@@ -32,11 +32,11 @@ func (p putEvents) call(ctx context.Context, j *job) (any, *failure) {
 	r := routed{s: p.s, service: "events", operation: "PutEvents", dialect: eventsDialect, metadata: true, texts: []string{"Detail"}}
 	result, f := r.call(ctx, &job{caller: j.caller, parameters: map[string]any{"Entries": marked}})
 	if f != nil {
-		return nil, f
+		return answer{}, f
 	}
-	answer, _ := result.(map[string]any)
-	if n, _ := answer["FailedEntryCount"].(int64); n > 0 {
-		return nil, failed("EventBridge.FailedEntry", "%s", encoded(answer))
+	answered, _ := result.value.(map[string]any)
+	if n, _ := answered["FailedEntryCount"].(int64); n > 0 {
+		return answer{}, failed("EventBridge.FailedEntry", "%s", encoded(result.whole()))
 	}
 	return result, nil
 }

@@ -3,6 +3,7 @@ package stepfunctions
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/stepfunctions/expression"
@@ -41,21 +42,21 @@ type InvokeOutput struct {
 // See https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html.
 type invokeFunction struct{ s *Service }
 
-func (i invokeFunction) call(ctx context.Context, j *job) (any, *failure) {
+func (i invokeFunction) call(ctx context.Context, j *job) (answer, *failure) {
 	in := InvokeInput{Payload: []byte("{}")}
 	fields, _ := j.parameters.(map[string]any)
 	for name, v := range fields {
 		if name == "Payload" {
 			payload, err := expression.Marshal(v)
 			if err != nil {
-				return nil, failed(errorRuntime, "%s", err)
+				return answer{}, failed(errorRuntime, "%s", err)
 			}
 			in.Payload = payload
 			continue
 		}
 		text, ok := v.(string)
 		if !ok {
-			return nil, unusable(j.parameters, name)
+			return answer{}, unusable(j.parameters, name)
 		}
 		switch name {
 		case "FunctionName":
@@ -73,25 +74,25 @@ func (i invokeFunction) call(ctx context.Context, j *job) (any, *failure) {
 	requestID := i.s.random.UUID()
 	out, f := i.s.invoke(ctx, j.caller, in, requestID)
 	if f != nil {
-		return nil, f
+		return answer{}, f
 	}
 	return i.result(out, requestID), nil
 }
 
-func (i invokeFunction) result(out InvokeOutput, requestID string) any {
+func (i invokeFunction) result(out InvokeOutput, requestID string) answer {
 	result := map[string]any{"StatusCode": int64(out.StatusCode), "Payload": payload(out.Payload)}
-	headers := httpHeaders("application/json", len(out.Payload), requestID)
-	headers = append(headers, header{"x-amzn-Remapped-Content-Length", "0"})
+	headers := map[string]string{"x-amzn-Remapped-Content-Length": "0"}
 	if out.ExecutedVersion != "" {
 		result["ExecutedVersion"] = out.ExecutedVersion
-		headers = append(headers, header{"X-Amz-Executed-Version", out.ExecutedVersion})
+		headers["X-Amz-Executed-Version"] = out.ExecutedVersion
 	}
 	if out.LogResult != "" {
 		result["LogResult"] = out.LogResult
-		headers = append(headers, header{"X-Amz-Log-Result", out.LogResult})
+		headers["X-Amz-Log-Result"] = out.LogResult
 	}
-	addMetadata(result, headers, requestID)
-	return result
+	return answer{result, &metadata{
+		at: time.Now(), contentType: "application/json", length: len(out.Payload), requestID: requestID, headers: headers,
+	}}
 }
 
 // functionARN is a Resource that is a function's ARN: the state's input is the
@@ -101,16 +102,16 @@ type functionARN struct {
 	arn string
 }
 
-func (a functionARN) call(ctx context.Context, j *job) (any, *failure) {
+func (a functionARN) call(ctx context.Context, j *job) (answer, *failure) {
 	event, err := expression.Marshal(j.parameters)
 	if err != nil {
-		return nil, failed(errorRuntime, "%s", err)
+		return answer{}, failed(errorRuntime, "%s", err)
 	}
 	out, f := a.s.invoke(ctx, j.caller, InvokeInput{FunctionName: a.arn, Payload: event}, a.s.random.UUID())
 	if f != nil {
-		return nil, f
+		return answer{}, f
 	}
-	return payload(out.Payload), nil
+	return answer{value: payload(out.Payload)}, nil
 }
 
 // payload is a function's result as a value: parsed, or as text where it is not

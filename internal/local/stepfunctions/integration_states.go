@@ -11,17 +11,17 @@ type runExecution struct {
 	json  bool
 }
 
-func (r *runExecution) call(ctx context.Context, j *job) (any, *failure) {
-	answer, f := r.start.call(ctx, j)
+func (r *runExecution) call(ctx context.Context, j *job) (answer, *failure) {
+	started, f := r.start.call(ctx, j)
 	if f != nil {
-		return nil, f
+		return answer{}, f
 	}
-	j.submitted <- answer
-	fields, _ := answer.(map[string]any)
+	j.submitted <- started
+	fields, _ := started.value.(map[string]any)
 	arn, _ := fields["ExecutionArn"].(string)
 	child, ok := r.s.execution(arn)
 	if !ok {
-		return nil, failed(errorTaskFailed, "Execution Does Not Exist: '%s'", arn)
+		return answer{}, failed(errorTaskFailed, "Execution Does Not Exist: '%s'", arn)
 	}
 	select {
 	case <-child.done:
@@ -29,17 +29,17 @@ func (r *runExecution) call(ctx context.Context, j *job) (any, *failure) {
 		// A parent that is stopped, or that has waited enough, stops the job.
 		input := encoded(map[string]any{"executionArn": arn})
 		if _, err := r.s.router.Call(ctx, "states", "StopExecution", j.caller, []byte(input)); err != nil {
-			return nil, statesDialect.failure(err, r.s.random.UUID())
+			return answer{}, statesDialect.failure(err, r.s.random.UUID())
 		}
-		return nil, halted
+		return answer{}, halted
 	case <-ctx.Done():
-		return nil, halted
+		return answer{}, halted
 	}
 	result := r.describe(child)
 	if child.status != statusSucceeded {
-		return nil, failed(errorTaskFailed, "%s", encoded(result))
+		return answer{}, failed(errorTaskFailed, "%s", encoded(result))
 	}
-	return result, nil
+	return answer{value: result}, nil
 }
 
 // describe is the result of the job, as status events describe an execution.

@@ -106,7 +106,7 @@ func (m *mapState) run(t *thread, s *state, input any) (any, *state, *failure) {
 		if expression.Size(results) > maxPayload {
 			return nil, tooLarge(s.name)
 		}
-		return m.outcome.apply(t, input, results)
+		return m.outcome.apply(t, input, answer{value: results})
 	}, func() { t.record(event{kind: mapStateFailed}) })
 }
 

@@ -56,7 +56,7 @@ func (p *parallel) run(t *thread, s *state, input any) (any, *state, *failure) {
 		if expression.Size(results) > maxPayload {
 			return nil, tooLarge(s.name)
 		}
-		return p.outcome.apply(t, input, results)
+		return p.outcome.apply(t, input, answer{value: results})
 	}, func() { t.record(event{kind: parallelStateFailed}) })
 }
 

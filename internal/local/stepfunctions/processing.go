@@ -97,14 +97,30 @@ type outcome struct {
 	selector *expression.Template
 	place    placement
 	output   selection
+	// whole is for an outcome that may show metadata.
+	whole bool
 }
 
 func (o *object) outcome() outcome {
-	return outcome{o.template("ResultSelector"), o.placement("ResultPath"), o.selection("OutputPath")}
+	p := outcome{selector: o.template("ResultSelector"), place: o.placement("ResultPath"), output: o.selection("OutputPath")}
+	if p.selector == nil {
+		p.whole = !p.place.discard
+	} else {
+		p.whole = p.selector.Reads(sdkHTTP) || p.selector.Reads(sdkResponse)
+	}
+	return p
 }
 
-func (p *outcome) apply(t *thread, input, result any) (any, *failure) {
-	selected, f := t.fill(p.selector, result)
+func (p *outcome) apply(t *thread, input any, result answer) (any, *failure) {
+	selected := result.value
+	if p.whole {
+		selected = result.whole()
+	}
+	selected, f := t.fill(p.selector, selected)
+	if f != nil && !p.whole {
+		// The failure shows what there was to select from.
+		_, f = t.fill(p.selector, result.whole())
+	}
 	if f != nil {
 		return nil, f
 	}

@@ -72,7 +72,7 @@ func (e *event) text(data bool) (*string, *truncation) {
 	if !data {
 		return nil, nil
 	}
-	text := encoded(e.value)
+	text := encoded(answer{e.value, e.http}.whole())
 	return &text, &truncation{}
 }
 

@@ -64,14 +64,14 @@ func (a *task) run(t *thread, s *state, input any) (any, *state, *failure) {
 }
 
 // attempt calls the target once and waits for the task's end.
-func (a *task) attempt(t *thread, input any) (any, *failure) {
+func (a *task) attempt(t *thread, input any) (answer, *failure) {
 	timeout, f := a.timeout.duration(t, "TimeoutSecondsPath", input)
 	if f != nil {
-		return nil, f
+		return answer{}, f
 	}
 	heartbeat, f := a.heartbeat.duration(t, "HeartbeatSecondsPath", input)
 	if f != nil {
-		return nil, f
+		return answer{}, f
 	}
 	if a.target.pattern == callback {
 		t.token = t.x.service.issue()
@@ -79,21 +79,21 @@ func (a *task) attempt(t *thread, input any) (any, *failure) {
 	}
 	parameters, f := t.fill(a.parameters, input)
 	if f != nil {
-		return nil, f
+		return answer{}, f
 	}
 	if a.parameters != nil && expression.Size(parameters) > maxPayload {
-		return nil, tooLarge(t.state.name)
+		return answer{}, tooLarge(t.state.name)
 	}
 	t.recordScheduled(a.target, parameters, timeout, heartbeat)
 	result, f := a.await(t, parameters, timeout, heartbeat)
 	if f == halted {
-		return nil, f
+		return answer{}, f
 	}
-	if f == nil && expression.Size(result) > maxPayload {
+	if f == nil && result.tooLarge() {
 		f = tooLarge(a.target.what())
 	}
 	if f != nil && f.errorName() == errorRuntime {
-		return nil, t.evaluation(&expression.Error{Name: errorRuntime, Cause: f.causeText()})
+		return answer{}, t.evaluation(&expression.Error{Name: errorRuntime, Cause: f.causeText()})
 	}
 	t.recordEnd(a.target, result, f)
 	return result, f
@@ -117,20 +117,20 @@ func (l limit) duration(t *thread, field string, input any) (time.Duration, *fai
 
 // ending is what a call came to.
 type ending struct {
-	result any
+	result answer
 	f      *failure
 }
 
 // await makes the call and waits for its end, for the task's token, for the
 // time-outs, or for the end of the thread. A call that is still running then
 // goes on: Step Functions does not stop what a task has started.
-func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration) (any, *failure) {
+func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration) (answer, *failure) {
 	j := &job{caller: api.Caller{RoleARN: t.x.revision.roleARN, Execution: t.x.arn}, parameters: parameters}
-	var submitted chan any
+	var submitted chan answer
 	if a.target.pattern == runJob || a.target.pattern == runJobJSON {
 		abandoned, abandon := context.WithCancel(t.ctx)
 		defer abandon()
-		submitted = make(chan any, 1)
+		submitted = make(chan answer, 1)
 		j.abandoned, j.submitted = abandoned.Done(), submitted
 	}
 	ended := t.send(order{a.target.call, j})
@@ -152,39 +152,39 @@ func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration
 	}
 	for {
 		select {
-		case answer := <-submitted:
-			t.record(event{kind: taskSubmitted, task: a.target, value: answer})
+		case started := <-submitted:
+			t.record(event{kind: taskSubmitted, task: a.target, value: started.value, http: started.http})
 			submitted = nil
 		case e := <-ended:
 			ended = nil
 			if e.f == halted {
-				return nil, halted
+				return answer{}, halted
 			}
 			if t.token == nil || e.f != nil {
 				t.recordSubmitted(a.target, submitted)
 				return e.result, e.f
 			}
 			// The token ends the task, not the answer of the call.
-			t.record(event{kind: taskSubmitted, task: a.target, value: e.result})
+			t.record(event{kind: taskSubmitted, task: a.target, value: e.result.value, http: e.result.http})
 		case e := <-reported:
 			return e.result, e.f
 		case <-beats:
 			silent.reset(heartbeat)
 		case <-late.C:
-			return nil, timedOut(false)
+			return answer{}, timedOut(false)
 		case <-silent.C:
-			return nil, timedOut(true)
+			return answer{}, timedOut(true)
 		case <-t.ctx.Done():
-			return nil, halted
+			return answer{}, halted
 		}
 	}
 }
 
 // recordSubmitted records an answer that came together with the end.
-func (t *thread) recordSubmitted(g *target, submitted <-chan any) {
+func (t *thread) recordSubmitted(g *target, submitted <-chan answer) {
 	select {
-	case answer := <-submitted:
-		t.record(event{kind: taskSubmitted, task: g, value: answer})
+	case started := <-submitted:
+		t.record(event{kind: taskSubmitted, task: g, value: started.value, http: started.http})
 	default:
 	}
 }
@@ -229,8 +229,8 @@ func (t *thread) recordScheduled(g *target, parameters any, timeout, heartbeat t
 	t.record(started)
 }
 
-func (t *thread) recordEnd(g *target, result any, f *failure) {
-	e := event{kind: taskSucceeded, task: g, value: result}
+func (t *thread) recordEnd(g *target, result answer, f *failure) {
+	e := event{kind: taskSucceeded, task: g, value: result.value, http: result.http}
 	switch {
 	case f == nil && g.function:
 		e.kind = functionSucceeded

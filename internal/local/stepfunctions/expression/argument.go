@@ -94,6 +94,7 @@ type quoted string
 
 func (q quoted) eval(*Scope) (any, error) { return unescape(string(q)) }
 func (q quoted) usesContext() bool        { return false }
+func (q quoted) reads(string) bool        { return false }
 
 // unescape resolves \' \{ \} and \\.
 // See https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html#amazon-states-language-intrinsic-functions-escapes.
@@ -120,6 +121,7 @@ type format []string
 
 func (f format) eval(*Scope) (any, error) { return f, nil }
 func (f format) usesContext() bool        { return false }
+func (f format) reads(string) bool        { return false }
 
 // parseFormat splits a text at its {} and resolves its escapes.
 func parseFormat(raw string) (format, error) {

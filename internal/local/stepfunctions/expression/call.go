@@ -3,6 +3,7 @@ package expression
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -51,11 +52,16 @@ func (c *call) usesContext() bool {
 	return false
 }
 
+func (c *call) reads(member string) bool {
+	return slices.ContainsFunc(c.arguments, func(a node) bool { return a.reads(member) })
+}
+
 // literal is a string, number, true, false or null among the arguments.
 type literal struct{ value any }
 
 func (l literal) eval(*Scope) (any, error) { return l.value, nil }
 func (l literal) usesContext() bool        { return false }
+func (l literal) reads(string) bool        { return false }
 
 // parseCall compiles "States.Name(argument, ...)".
 func parseCall(s string) (*call, error) {

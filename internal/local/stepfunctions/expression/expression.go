@@ -54,6 +54,8 @@ type node interface {
 	// eval gives the node's value. Errors are without what the field adds.
 	eval(scope *Scope) (any, error)
 	usesContext() bool
+	// reads says whether the node may look at a member of the input.
+	reads(member string) bool
 }
 
 // ParseExpression compiles a path or an intrinsic function's call.

@@ -112,6 +112,14 @@ func (p *Path) UsesContext() bool { return p.context }
 
 func (p *Path) usesContext() bool { return p.context }
 
+func (p *Path) reads(member string) bool {
+	if p.context || len(p.steps) == 0 {
+		return !p.context
+	}
+	first := &p.steps[0]
+	return first.selector != nil || first.indexed || first.name == member
+}
+
 // String is the path as it was written.
 func (p *Path) String() string { return p.source }
 

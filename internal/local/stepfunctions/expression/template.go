@@ -12,8 +12,9 @@ import (
 // an intrinsic function; the result has the field without that ending.
 // See https://docs.aws.amazon.com/step-functions/latest/dg/input-output-inputpath-params.html.
 type Template struct {
-	root    templateNode
-	context bool
+	root        templateNode
+	context     bool
+	expressions []*Expression
 }
 
 // TemplateError is a template that cannot be compiled.
@@ -45,6 +46,12 @@ func (t *Template) Eval(scope *Scope) (any, error) { return t.root.fill(scope) }
 
 // UsesContext says whether the template looks into Scope.Context.
 func (t *Template) UsesContext() bool { return t.context }
+
+// Reads says whether the template may look at a member of the input. It is
+// false only where the result is the same without that member.
+func (t *Template) Reads(member string) bool {
+	return slices.ContainsFunc(t.expressions, func(e *Expression) bool { return e.node.reads(member) })
+}
 
 // templateNode is a compiled part of a template.
 type templateNode interface {
@@ -102,6 +109,7 @@ func (t *Template) compileDynamic(key string, v any, at string) (templateNode, e
 		return nil, &TemplateError{Pointer: at, Message: message, Reason: err}
 	}
 	t.context = t.context || e.UsesContext()
+	t.expressions = append(t.expressions, e)
 	return dynamic{e, key}, nil
 }
 

@@ -51,6 +51,28 @@ func TestTemplateUsesContext(t *testing.T) {
 	}
 }
 
+func TestTemplateReads(t *testing.T) {
+	for s, want := range map[string]bool{
+		`{"a.$":"$.x","b":"$.m"}`:   false,
+		`{"a.$":"$.x.m"}`:           false,
+		`{"a.$":"$$.m","b.$":"$$"}`: false,
+		`{"a":[{"b.$":"$.m.x"}]}`:   true,
+		`{"a.$":"$['m']"}`:          true,
+		`{"a.$":"$"}`:               true,
+		`{"a.$":"$[0]"}`:            true,
+		`{"a.$":"$.*"}`:             true,
+		`{"a.$":"$..x"}`:            true,
+		`{"a.$":"$[*]"}`:            true,
+		`{"a.$":"States.Array(1, 'm', States.Array($.x, $$.m))"}`: false,
+		`{"a.$":"States.Format('{}', States.Array($.m))"}`:        true,
+		`"m"`: false,
+	} {
+		template, err := ParseTemplate(parse(t, s))
+		require.NoError(t, err)
+		assert.Equal(t, want, template.Reads("m"), s)
+	}
+}
+
 func TestTemplateErrors(t *testing.T) {
 	tests := []struct{ template, pointer, message, reason string }{
 		{`{"a":[0,{"b.$":"x"}]}`, "/a/1/b.$", "The value for the field 'b.$' must be a valid JSONPath or a valid intrinsic function call",
