@@ -48,14 +48,7 @@ func sleepViolations(files []source) []string {
 			return true
 		})
 	}
-	f.declarations(func(s source, d *ast.FuncDecl) {
-		ast.Inspect(d, func(n ast.Node) bool {
-			if s.uses(n, "testing/synctest", "Test") {
-				f.bubbles[d.Name.Name] = true
-			}
-			return true
-		})
-	})
+	f.findBubbles()
 	f.declarations(func(s source, d *ast.FuncDecl) {
 		f.walk(s, d.Body, false, func(n ast.Node, inBubble bool) {
 			if name, ok := n.(*ast.Ident); ok {
@@ -78,6 +71,22 @@ func sleepViolations(files []source) []string {
 		})
 	})
 	return found
+}
+
+// findBubbles finds the functions that open a bubble, by themselves or by
+// others of them.
+func (f *sleeper) findBubbles() {
+	for before := -1; before != len(f.bubbles); {
+		before = len(f.bubbles)
+		f.declarations(func(s source, d *ast.FuncDecl) {
+			ast.Inspect(d, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok && f.opens(s, call.Fun) {
+					f.bubbles[d.Name.Name] = true
+				}
+				return true
+			})
+		})
+	}
 }
 
 func (f *sleeper) declarations(visit func(source, *ast.FuncDecl)) {
@@ -203,6 +212,10 @@ func TestSleepIsFound(t *testing.T) {
 		"in a bubble that a helper opens": {
 			imports + "func bubble(t *testing.T, f func()) { synctest.Test(t, func(t *testing.T) { f() }) }\n" +
 				"func TestX(t *testing.T) { bubble(t, func() { time.Sleep(1) }) }\n", nil,
+		},
+		"in a bubble that a helper's helper opens": {
+			imports + "func both(t *testing.T, f func()) { bubble(t, f) }\nfunc bubble(t *testing.T, f func()) { synctest.Test(t, func(t *testing.T) { f() }) }\n" +
+				"func TestX(t *testing.T) { both(t, func() { time.Sleep(1) }) }\n", nil,
 		},
 		"in a helper that is called in bubbles": {
 			imports + "func wait() { time.Sleep(1) }\nfunc more() { wait() }\n" +
