@@ -16,11 +16,11 @@ func TestConcludeTakesNothingForHandledWithoutAList(t *testing.T) {
 		outcome Outcome
 		reason  string
 	}{
-		"the scan found nothing":        {`"reply": {"failures": []}, "error": null`, Handled, ""},
+		"the path found nothing":        {`"reply": {"failures": []}, "error": null`, Handled, ""},
 		"the handler replied its none":  {`"reply": {"failures": [[]]}, "error": null`, Handled, ""},
 		"the handler replied null":      {`"reply": {"failures": [null]}, "error": null`, Handled, ""},
 		"the handler named the message": {`"reply": {"failures": [[{"itemIdentifier": "m1"}]]}, "error": null`, Failed, "process handler: the handler reported it in batchItemFailures"},
-		"the scan yielded null":         {`"reply": {"failures": null}, "error": null`, Failed, unknown},
+		"the path yielded null":         {`"reply": {"failures": null}, "error": null`, Failed, unknown},
 		"the list is missing":           {`"reply": {}, "error": null`, Failed, unknown},
 		"neither reply nor error":       {`"reply": null, "error": null`, Failed, unknown},
 		"an error beside a reply":       {`"reply": {"failures": []}, "error": {"Error": "States.Timeout", "Cause": ""}`, Failed, "process handler: States.Timeout"},

@@ -100,7 +100,7 @@ func (in *SettleInput) conclude() {
 	case in.Error != nil:
 		failures = message.All(pending, in.Error.reason())
 	case in.Reply == nil || in.Reply.Failures == nil:
-		// A deep scan that finds nothing is an empty list. Anything else does not
+		// A wildcard that finds nothing is an empty list. Anything else does not
 		// say that the messages were handled, and to take it so would lose them.
 		failures = message.All(pending, "the state machine kept no list of failures of the handler's reply")
 	default:
