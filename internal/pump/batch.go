@@ -24,10 +24,7 @@ func (s *shift) batches(ctx, polling context.Context) {
 				s.finish("", err)
 				return
 			}
-			select {
-			case <-polling.Done():
-			case <-time.After(2 * time.Second):
-			}
+			pause(polling, 2*time.Second)
 		case len(records) > 0:
 			failures = 0
 			if err := s.handle(ctx, records); err != nil {
@@ -53,6 +50,12 @@ func (s *shift) receive(ctx, polling context.Context) ([]message.Record, error) 
 	}
 	wait := s.patience()
 	if wait == 0 || polling.Err() != nil {
+		return nil, nil
+	}
+	if !s.mayStart(s.config.handlers()) {
+		// What came now would only be given back, and each receive counts towards
+		// the dead-letter queue.
+		pause(polling, reportAgain)
 		return nil, nil
 	}
 	records, err := s.queue.Receive(ctx, s.config.BatchSize, wait, s.visibility())
@@ -116,13 +119,19 @@ func (s *shift) handle(ctx context.Context, records []message.Record) error {
 		s.rate(len(records), time.Since(began))
 	}
 	s.mu.Unlock()
-	if wait := time.Until(b.doubt); wait > 0 {
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
-	}
+	pause(ctx, time.Until(b.doubt))
 	return err
+}
+
+// pause waits for a while, or until the context ends.
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // stage hands what is kept to a handler, if there is one.

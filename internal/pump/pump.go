@@ -26,6 +26,8 @@ const (
 	ShiftLength = 14 * time.Minute
 	// ReportEvery is how often a pump reports home.
 	ReportEvery = time.Minute
+	// reportAgain is how soon a report that failed is repeated.
+	reportAgain = 10 * time.Second
 	// lease is how long after a report was sent handlers may still be started.
 	lease = 100 * time.Second
 	// settleMargin is kept free at the end for settling.
@@ -263,7 +265,7 @@ func (s *shift) reportHome(ctx context.Context) {
 			s.finish("relieved", nil)
 			return
 		case err != nil:
-			wait = 10 * time.Second
+			wait = reportAgain
 		default:
 			wait = ReportEvery
 			s.mu.Lock()
@@ -292,6 +294,10 @@ func (s *shift) patience() time.Duration {
 		return 0
 	}
 	s.mu.Lock()
+	if now.After(s.leasedTo) {
+		// Waiting for a report to get through is not idleness.
+		s.lastWork = now
+	}
 	idle := s.config.Idle - now.Sub(s.lastWork)
 	busy := s.inHand > 0
 	s.mu.Unlock()
