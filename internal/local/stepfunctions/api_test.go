@@ -67,7 +67,7 @@ func TestStartExecutionRefuses(t *testing.T) {
 		{"a control character", map[string]any{"name": "a\x7f"}, "InvalidName: Invalid Name: 'a\x7f'"},
 		{"a long name", map[string]any{"name": strings.Repeat("n", 81)},
 			"ValidationException: 1 validation error detected: Value '" + strings.Repeat("n", 81) + "' at 'name' failed to satisfy constraint: Member must have length less than or equal to 80"},
-		{"no JSON", map[string]any{"input": "{"}, "InvalidExecutionInput: Invalid State Machine Execution Input: 'unexpected EOF'"},
+		{"no JSON", map[string]any{"input": "{"}, "InvalidExecutionInput: Invalid State Machine Execution Input: 'unexpected end of JSON input'"},
 		{"too much", map[string]any{"input": `"` + strings.Repeat("x", 262143) + `"`},
 			"ValidationException: 1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less than or equal to 262144"},
 		{"an unknown member", map[string]any{"inputs": "{}"}, `ValidationException: The embedded runtime does not know the member "inputs" of startExecutionInput.`},

@@ -4,6 +4,7 @@ package stepfunctions
 // its own: Step Functions does not take back a call that was sent, so neither
 // does a task that ends before its call.
 type courier struct {
+	// orders never block: there is one at a time.
 	orders chan order
 	// ended takes what the last call came to. It never blocks.
 	ended chan ending
@@ -20,7 +21,7 @@ type order struct {
 // dismissed.
 func (t *thread) send(o order) <-chan ending {
 	if t.courier == nil {
-		c := &courier{make(chan order), make(chan ending, 1)}
+		c := &courier{make(chan order, 1), make(chan ending, 1)}
 		s := t.x.service
 		s.running.Go(func() {
 			for o := range c.orders {

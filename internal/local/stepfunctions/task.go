@@ -153,7 +153,7 @@ func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration
 	for {
 		select {
 		case started := <-submitted:
-			t.record(event{kind: taskSubmitted, task: a.target, value: started.value, http: started.http})
+			t.recordSubmitted(a.target, started)
 			submitted = nil
 		case e := <-ended:
 			ended = nil
@@ -161,12 +161,25 @@ func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration
 				return answer{}, halted
 			}
 			if t.token == nil || e.f != nil {
-				t.recordSubmitted(a.target, submitted)
+				select {
+				case started := <-submitted:
+					t.recordSubmitted(a.target, started)
+				default:
+				}
 				return e.result, e.f
 			}
 			// The token ends the task, not the answer of the call.
-			t.record(event{kind: taskSubmitted, task: a.target, value: e.result.value, http: e.result.http})
+			t.recordSubmitted(a.target, e.result)
 		case e := <-reported:
+			// An answer that is here too came first.
+			select {
+			case answered := <-ended:
+				ended = nil
+				if answered.f == nil {
+					t.recordSubmitted(a.target, answered.result)
+				}
+			default:
+			}
 			return e.result, e.f
 		case <-beats:
 			silent.reset(heartbeat)
@@ -180,13 +193,9 @@ func (a *task) await(t *thread, parameters any, timeout, heartbeat time.Duration
 	}
 }
 
-// recordSubmitted records an answer that came together with the end.
-func (t *thread) recordSubmitted(g *target, submitted <-chan answer) {
-	select {
-	case started := <-submitted:
-		t.record(event{kind: taskSubmitted, task: g, value: started.value, http: started.http})
-	default:
-	}
+// recordSubmitted records the answer of a call that does not end its task.
+func (t *thread) recordSubmitted(g *target, a answer) {
+	t.record(event{kind: taskSubmitted, task: g, value: a.value, http: a.http})
 }
 
 // alarm is a timer that may be off.

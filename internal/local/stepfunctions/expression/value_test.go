@@ -1,8 +1,11 @@
 package expression
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -39,6 +42,13 @@ func TestMarshal(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, string(got))
 	}
+	for _, v := range []any{math.NaN(), []any{math.Inf(1)}, map[string]any{"a": make(chan int)}} {
+		_, err := Marshal(v)
+		assert.Error(t, err)
+	}
+	got, err := Marshal([]any{struct{ A string }{"<"}})
+	require.NoError(t, err)
+	assert.Equal(t, `[{"A":"<"}]`, string(got), "what is not a value of this package is encoded all the same")
 }
 
 func TestEqual(t *testing.T) {
@@ -90,6 +100,59 @@ func FuzzSize(f *testing.F) {
 	})
 }
 
+// What the package reads and writes itself is what encoding/json reads and
+// writes, numbers apart.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{
+		`{"a":[1,-2.5e-9,1e21,1e20,1e-6,1e-7,0.1,null,true,false,"\u2028\u2029\ud800\ud83d\ude00\t\u0007\\\"<&>\b\f\u007f"]}`, document,
+		"\"\xff\xed\xa0\x80\"", `{"\\":{"\"":[[],{},"\\\\"]},"":-0}`, ` [ 1 , { "a" : "b" } ] `, `{"a":1,"a":2}`, "[\"\x7f\xe2\x80\xa8\"]",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := Parse(data)
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		var want any
+		if !json.Valid(data) || d.Decode(&want) != nil {
+			assert.Error(t, err)
+			return
+		}
+		if err != nil {
+			assert.ErrorIs(t, err, strconv.ErrRange)
+			return
+		}
+		assert.Equal(t, exact(t, want), got)
+
+		encoded, err := Marshal(got)
+		require.NoError(t, err)
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		require.NoError(t, e.Encode(got))
+		assert.Equal(t, strings.TrimSuffix(b.String(), "\n"), string(encoded))
+	})
+}
+
+// exact replaces the numbers of a tree that encoding/json made.
+func exact(t *testing.T, v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		n, err := number(string(v))
+		require.NoError(t, err)
+		return n
+	case map[string]any:
+		for k, e := range v {
+			v[k] = exact(t, e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = exact(t, e)
+		}
+	}
+	return v
+}
+
 func BenchmarkSize(b *testing.B) {
 	v := parse(b, document)
 	b.ReportAllocs()
@@ -104,6 +167,17 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Parse(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkMarshal(b *testing.B) {
+	v := parse(b, document)
+	b.SetBytes(int64(Size(v)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Marshal(v); err != nil {
 			b.Fatal(err)
 		}
 	}
