@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -36,6 +37,7 @@ func (t *target) addFlags(flags *pflag.FlagSet) {
 func (t *target) config(ctx context.Context) (aws.Config, error) {
 	if t.local {
 		return aws.Config{
+			HTTPClient:   plainBodies{awshttp.NewBuildableClient()},
 			Region:       localRegion,
 			BaseEndpoint: aws.String("http://" + localAddress),
 			Credentials:  credentials.NewStaticCredentialsProvider(local.AccessKeyID, local.SecretAccessKey, ""),
@@ -51,6 +53,7 @@ func (t *target) config(ctx context.Context) (aws.Config, error) {
 			hint: "Set AWS_REGION, or work on a running 'muster up' with --local.",
 		}
 	}
+	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return cfg, nil
 }
 
