@@ -81,17 +81,14 @@ func (i invokeFunction) call(ctx context.Context, j *job) (answer, *failure) {
 
 func (i invokeFunction) result(out InvokeOutput, requestID string) answer {
 	result := map[string]any{"StatusCode": int64(out.StatusCode), "Payload": payload(out.Payload)}
-	headers := map[string]string{"x-amzn-Remapped-Content-Length": "0"}
 	if out.ExecutedVersion != "" {
 		result["ExecutedVersion"] = out.ExecutedVersion
-		headers["X-Amz-Executed-Version"] = out.ExecutedVersion
 	}
 	if out.LogResult != "" {
 		result["LogResult"] = out.LogResult
-		headers["X-Amz-Log-Result"] = out.LogResult
 	}
 	return answer{result, &metadata{
-		at: time.Now(), contentType: "application/json", length: len(out.Payload), requestID: requestID, headers: headers,
+		at: time.Now(), contentType: "application/json", length: len(out.Payload), requestID: requestID, function: true,
 	}}
 }
 

@@ -24,8 +24,8 @@ type metadata struct {
 	contentType string
 	length      int
 	requestID   string
-	// headers that not every answer has, by name.
-	headers map[string]string
+	// function is set for Lambda's answers, which have headers of their own.
+	function bool
 }
 
 // The members that metadata adds.
@@ -41,7 +41,7 @@ func (a answer) whole() any {
 		return a.value
 	}
 	whole := maps.Clone(fields)
-	flat := a.http.flat()
+	flat := a.http.flat(fields)
 	lists := make(map[string]any, len(flat))
 	for name, v := range flat {
 		lists[name] = []any{v}
@@ -51,7 +51,7 @@ func (a answer) whole() any {
 	return whole
 }
 
-func (m *metadata) flat() map[string]any {
+func (m *metadata) flat(value map[string]any) map[string]any {
 	headers := map[string]any{
 		"Connection":       "keep-alive",
 		"Content-Length":   strconv.Itoa(m.length),
@@ -59,8 +59,15 @@ func (m *metadata) flat() map[string]any {
 		"Date":             m.at.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"),
 		"x-amzn-RequestId": m.requestID,
 	}
-	for name, v := range m.headers {
-		headers[name] = v
+	if !m.function {
+		return headers
+	}
+	headers["x-amzn-Remapped-Content-Length"] = "0"
+	if version, ok := value["ExecutedVersion"]; ok {
+		headers["X-Amz-Executed-Version"] = version
+	}
+	if log, ok := value["LogResult"]; ok {
+		headers["X-Amz-Log-Result"] = log
 	}
 	return headers
 }
