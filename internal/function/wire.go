@@ -49,7 +49,7 @@ func Autoscaler(cfg aws.Config, lookup Lookup) (func(context.Context, autoscaler
 	if err != nil {
 		return nil, err
 	}
-	return a.Tick, nil
+	return named(a.Tick), nil
 }
 
 // Pump is one shift of a worker of the stream lane: the Pump state.
@@ -63,9 +63,9 @@ func Pump(cfg aws.Config, lookup Lookup) (func(context.Context, pump.Input) (pum
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, in pump.Input) (pump.Output, error) {
+	return named(func(ctx context.Context, in pump.Input) (pump.Output, error) {
 		return p.Shift(ctx, requestID(ctx), in)
-	}, nil
+	}), nil
 }
 
 // Poll receives a batch for a worker of the steps lane: the Poll state.
@@ -76,9 +76,9 @@ func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput)
 		return nil, err
 	}
 	lane := steps.New(cfg, c)
-	return func(ctx context.Context, in steps.PollInput) (steps.Batch, error) {
+	return named(func(ctx context.Context, in steps.PollInput) (steps.Batch, error) {
 		return lane.Poll(ctx, requestID(ctx), in)
-	}, nil
+	}), nil
 }
 
 // Courier hands a batch to a handler whole: the Transform and Process large
@@ -90,9 +90,9 @@ func Courier(cfg aws.Config, lookup Lookup) (func(context.Context, steps.Courier
 		return nil, err
 	}
 	lane := steps.New(cfg, c)
-	return func(ctx context.Context, in steps.CourierInput) (steps.Batch, error) {
+	return named(func(ctx context.Context, in steps.CourierInput) (steps.Batch, error) {
 		return lane.Deliver(ctx, requestID(ctx), in)
-	}, nil
+	}), nil
 }
 
 // Settle deletes what was handled and returns what failed: the Settle state of
@@ -103,7 +103,7 @@ func Settle(cfg aws.Config, lookup Lookup) (func(context.Context, steps.SettleIn
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	return steps.New(cfg, c).Settle, nil
+	return named(steps.New(cfg, c).Settle), nil
 }
 
 // requestID names this invocation: Lambda's request ID, or a new one where

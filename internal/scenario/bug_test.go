@@ -12,7 +12,9 @@ import (
 
 // bug takes one of the slot rules out of what Muster's functions say and hear.
 type bug struct {
-	name       string
+	name string
+	// stream says that the rule is one of the stream lane.
+	stream     bool
 	wire       func(function string, next http.RoundTripper) http.RoundTripper
 	definition func(name, definition string) string
 }
@@ -33,7 +35,8 @@ var bugs = []bug{
 		}, nil),
 	},
 	{
-		name: "no token",
+		name:   "no token",
+		stream: true,
 		wire: rewriting(func(_, target string, request map[string]any) {
 			if target == "UpdateItem" {
 				weaken(request, "Token")
@@ -41,7 +44,8 @@ var bugs = []bug{
 		}, nil),
 	},
 	{
-		name: "upsert instead of condition",
+		name:   "upsert instead of condition",
+		stream: true,
 		wire: rewriting(func(function, target string, request map[string]any) {
 			if target == "UpdateItem" && function != "autoscaler" {
 				weaken(request, "Holder")

@@ -39,7 +39,7 @@ func tickTurns() []turn {
 			name:   "cannot see the queue",
 			faults: []api.Fault{within("jobs-autoscaler", "sqs", "GetQueueAttributes", fails(403, "AccessDenied", "Access to the resource is denied."))},
 			path:   "Assess > Tick failed",
-			status: "FAILED", failure: "wrapError",
+			status: "FAILED", failure: "AccessDenied",
 		},
 		{
 			name:   "cannot run its function",

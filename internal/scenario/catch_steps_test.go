@@ -41,7 +41,7 @@ func stepsTurns() []turn {
 			name:   "cannot poll",
 			faults: []api.Fault{within("jobs-poll", "sqs", "ReceiveMessage", fails(403, "AccessDenied", "Access to the resource is denied."))},
 			path:   "Report home > Orders? > Poll > Leave after failure > Worker failed",
-			status: "FAILED", failure: "wrapError",
+			status: "FAILED", failure: "AccessDenied",
 		},
 		{
 			name:   "the poll is throttled",
@@ -53,7 +53,7 @@ func stepsTurns() []turn {
 			name:   "cannot settle",
 			faults: []api.Fault{within("jobs-settle", "sqs", "DeleteMessageBatch", fails(403, "AccessDenied", "Access to the resource is denied."))},
 			path:   toPoll + "Process > Settle > Leave after failure > Worker failed",
-			status: "FAILED", failure: "joinError",
+			status: "FAILED", failure: "AccessDenied",
 		},
 		{
 			name:   "settling fails five times",
@@ -82,13 +82,6 @@ func stepsTurns() []turn {
 			before: otherRelease("poll", batchOf("take a break")),
 			path:   toPoll + "Unknown next step",
 			status: "FAILED", failure: "Muster.UnknownNextStep",
-		},
-		{
-			// No poll of this release answers so.
-			name:   "the poll is of another release and has nothing for handlers",
-			before: otherRelease("poll", batchOf("settle")),
-			path:   toPoll + "Settle > Poll > Messages? > " + process,
-			status: "SUCCEEDED",
 		},
 		{
 			name:    "transforms a batch",

@@ -36,7 +36,7 @@ func streamTurns() []turn {
 			name:   "the pump cannot receive",
 			faults: []api.Fault{within("jobs-pump", "sqs", "ReceiveMessage", fails(403, "AccessDenied", "Access to the resource is denied."))},
 			path:   "Report home > Orders? > Pump > Worker failed",
-			status: "FAILED", failure: "joinError",
+			status: "FAILED", failure: "AccessDenied",
 		},
 		{
 			name:   "the pump's first receives fail",

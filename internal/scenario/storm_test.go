@@ -22,6 +22,9 @@ import (
 func storm(t *testing.T, seed uint64, bug bug) (wrong []string) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	lane, long := []string{"stream", "steps"}[random.IntN(2)], random.IntN(3) == 0
+	if bug.stream {
+		lane, long = "stream", false
+	}
 	messages, timeout, longest := 400, "10", 4*time.Second
 	if long {
 		messages, timeout, longest = 24, "600", 9*time.Minute
