@@ -30,6 +30,7 @@ func Start[I, O any](lookup Lookup, wire Wire[I, O]) error {
 	if err != nil {
 		return err
 	}
+	cfg.HTTPClient = PlainBodies{cfg.HTTPClient}
 	handler, err := wire(cfg, lookup)
 	if err != nil {
 		return err
