@@ -118,6 +118,34 @@ func TestJSONProtocol(t *testing.T) {
 	}
 }
 
+func TestDynamoDBAnswersHaveChecksums(t *testing.T) {
+	router, h := newTestRuntime()
+	put := func(_ context.Context, _ api.Caller, in *echoInput) (*struct{}, error) {
+		if in.Do == "fail" {
+			return nil, &api.Error{Code: "ResourceNotFoundException", Message: "Requested resource not found"}
+		}
+		return &struct{}{}, nil
+	}
+	router.Add(api.Service{
+		Name: "dynamodb", Target: "DynamoDB_20120810",
+		Operations: map[string]api.Operation{"PutItem": api.Op("dynamodb", "PutItem", put)},
+	})
+	for name, c := range map[string]struct{ target, input, body, checksum string }{
+		"answer": {"DynamoDB_20120810.PutItem", `{}`, `{}`, "2745614147"},
+		"error": {
+			"DynamoDB_20120810.PutItem", `{"Do":"fail"}`,
+			`{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`, "3737639027",
+		},
+		"another service": {"AmazonSQS.Echo", `{}`, `{"Said":"","Caller":"AKID"}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, header, body := do(t, h, jsonRequest(t, c.target, c.input))
+			assert.Equal(t, c.body, body)
+			assert.Equal(t, c.checksum, header.Get("X-Amz-Crc32"))
+		})
+	}
+}
+
 func TestUnsignedIsRefused(t *testing.T) {
 	_, h := newTestRuntime()
 	r := jsonRequest(t, "AmazonSQS.Echo", `{}`)
