@@ -126,8 +126,9 @@ func (a *Autoscaler) Tick(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	var died string
 	for try := 1; ; try++ {
-		out, err := a.try(ctx, in, depth)
+		out, err := a.try(ctx, in, depth, &died)
 		if !errors.Is(err, registry.ErrMoved) || try == tries {
 			return out, err
 		}
@@ -148,13 +149,17 @@ type tick struct {
 	notes string
 }
 
-func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth) (Output, error) {
+// try is one try of a tick. What died is still to be counted by the next one.
+func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, died *string) (Output, error) {
 	snapshot, err := a.registry.Snapshot(ctx)
 	if err != nil {
 		return Output{}, err
 	}
 	t := &tick{Autoscaler: a, now: time.Now(), control: snapshot.Control}
-	if err := t.learn(ctx, snapshot.Workers, endOf(in.Trigger)); err != nil {
+	t.bury(*died)
+	err = t.learn(ctx, snapshot.Workers, endOf(in.Trigger))
+	*died = t.died
+	if err != nil {
 		return Output{}, err
 	}
 	decision := scale.Decide(t.observe(depth), a.config.Policy)
@@ -163,7 +168,8 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth) (Outp
 		return Output{}, err
 	}
 	if err := t.order(ctx, decision); err != nil {
-		return Output{}, err
+		// What was reserved must be started all the same.
+		t.notes += "; orders failed: " + registry.Shorten(err.Error())
 	}
 	out := Output{Starts: []Start{}, Reason: decision.Reason + t.notes}
 	for _, w := range append(t.doubtful(), reserved...) {
@@ -174,7 +180,6 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth) (Outp
 		Started: len(reserved), Drained: len(decision.Drain), Freed: len(t.free), Reason: out.Reason,
 	})
 	if err != nil {
-		// What was reserved must be started all the same.
 		out.Reason += "; not recorded: " + err.Error()
 	}
 	return out, nil
@@ -265,6 +270,7 @@ func (t *tick) order(ctx context.Context, d scale.Decision) error {
 	for _, id := range d.Stay {
 		stay[id] = true
 	}
+	var errs []error
 	for _, w := range t.workers {
 		var err error
 		switch {
@@ -280,11 +286,11 @@ func (t *tick) order(ctx context.Context, d scale.Decision) error {
 		case w.Stay != stay[w.ID()] && w.Live(t.now, t.config.Liveness):
 			_, err = t.registry.SetStay(ctx, w, stay[w.ID()])
 		}
-		if err != nil && !errors.Is(err, registry.ErrMoved) {
-			return err
+		if !errors.Is(err, registry.ErrMoved) {
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // workerInput is the input of a worker's execution.

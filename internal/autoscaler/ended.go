@@ -44,10 +44,20 @@ func endOf(trigger json.RawMessage) end {
 	if err := json.Unmarshal(trigger, &event); err != nil || event.DetailType != "Step Functions Execution Status Change" {
 		return end{}
 	}
-	if event.Detail.Status == types.ExecutionStatusRunning {
+	if !over(event.Detail.Status) {
 		return end{}
 	}
 	return end{holder: event.Detail.Name, status: event.Detail.Status, relieved: event.Detail.Error == "Muster.Relieved"}
+}
+
+// over says whether an execution of that status has ended. One that waits for
+// its redrive runs on.
+func over(s types.ExecutionStatus) bool {
+	switch s {
+	case types.ExecutionStatusSucceeded, types.ExecutionStatusFailed, types.ExecutionStatusTimedOut, types.ExecutionStatusAborted:
+		return true
+	}
+	return false
 }
 
 // learn finds out which of the workers' executions have ended, and sorts the
@@ -57,10 +67,9 @@ func (t *tick) learn(ctx context.Context, workers []registry.Worker, told end) e
 	slices.SortFunc(workers, func(a, b registry.Worker) int {
 		return strings.Compare(string(a.ReportedAt), string(b.ReportedAt))
 	})
-	// A worker that failed may have left by itself: its end counts all the same,
-	// once, however often the event comes.
-	if told.bad() && told.holder != t.control.Died {
-		t.died = told.holder
+	if told.bad() {
+		// It may have left by itself: its end counts all the same.
+		t.bury(told.holder)
 	}
 	lookups := describeLimit
 	for _, w := range workers {
@@ -82,14 +91,14 @@ func (t *tick) learn(ctx context.Context, workers []registry.Worker, told end) e
 			}
 		}
 		if known.holder != "" {
+			if known.bad() {
+				t.bury(known.holder)
+			}
 			ended, err := t.registry.MarkEnded(ctx, w, t.canRunUntil(w))
 			if err != nil {
 				return err
 			}
 			w = ended
-			if known.bad() && known.holder != t.control.Died {
-				t.died = known.holder
-			}
 		}
 		if w.Ended && !w.Busy(t.now) {
 			t.free = append(t.free, w)
@@ -98,6 +107,13 @@ func (t *tick) learn(ctx context.Context, workers []registry.Worker, told end) e
 		}
 	}
 	return nil
+}
+
+// bury notes an execution that died, unless it was counted before.
+func (t *tick) bury(holder string) {
+	if holder != t.control.Died {
+		t.died = holder
+	}
 }
 
 // questionable says whether a worker's execution should be looked up: it fell
@@ -130,7 +146,7 @@ func (t *tick) describe(ctx context.Context, w registry.Worker) (end, error) {
 		return end{}, nil
 	case err != nil:
 		return end{}, fmt.Errorf("look up worker execution %s: %w", w.Holder, err)
-	case out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive:
+	case !over(out.Status):
 		return end{}, nil
 	}
 	return end{holder: w.Holder, status: out.Status, relieved: aws.ToString(out.Error) == "Muster.Relieved"}, nil
