@@ -261,7 +261,8 @@ func (t *tick) progress() bool {
 	return false
 }
 
-// order leaves orders. A worker that moved meanwhile gets them next time.
+// order leaves orders. A worker that moved meanwhile gets them next time; one
+// that has ended drains already.
 func (t *tick) order(ctx context.Context, d scale.Decision) error {
 	drain, stay := map[string]bool{}, map[string]bool{}
 	for _, id := range d.Drain {
@@ -274,7 +275,6 @@ func (t *tick) order(ctx context.Context, d scale.Decision) error {
 	for _, w := range t.workers {
 		var err error
 		switch {
-		case w.Ended:
 		case drain[w.ID()]:
 			_, err = t.registry.Order(ctx, w, registry.Drain)
 		case w.Orders == registry.CarryOn && w.State == registry.Working && w.Revision != t.config.WorkerRevision:

@@ -146,8 +146,8 @@ func TestDraining(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.config.Policy.ScaleInHold = 2 * time.Minute
 		r.send(5)
-		older := slot("a", since("2000-01-01T00:01:00.000Z"))
-		newer := slot("b", since("2000-01-01T00:02:00.000Z"))
+		older := slot("b", since("2000-01-01T00:01:00.000Z"))
+		newer := slot("a", since("2000-01-01T00:02:00.000Z"))
 		newest := slot("c", since("2000-01-01T00:03:00.000Z"))
 		gone := slot("d", draining, since("2000-01-01T00:04:00.000Z"))
 		r.hold(registry.Control{}, older, newer, newest, gone)
@@ -155,7 +155,7 @@ func TestDraining(t *testing.T) {
 		out := r.ticks(scheduled)
 		assert.Contains(r, out.Reason, "3 working, 1 going home, 0 silent; 2 too many, held for 2m0s yet")
 		assert.Equal(r, now, r.snapshot().Control.SurplusSince)
-		assert.Equal(r, []registry.Worker{older, newer, newest, gone}, r.snapshot().Workers)
+		assert.Equal(r, []registry.Worker{newer, older, newest, gone}, r.snapshot().Workers)
 
 		time.Sleep(2*time.Minute - time.Second)
 		out = r.ticks(scheduled)
@@ -166,7 +166,7 @@ func TestDraining(t *testing.T) {
 		out = r.ticks(scheduled)
 		assert.Contains(r, out.Reason, "sending 2 home")
 		newer.Orders, newest.Orders = registry.Drain, registry.Drain
-		assert.Equal(r, []registry.Worker{older, newer, newest, gone}, r.snapshot().Workers, "the newest go")
+		assert.Equal(r, []registry.Worker{newer, older, newest, gone}, r.snapshot().Workers, "the newest go")
 
 		time.Sleep(time.Second)
 		out = r.ticks(scheduled)
@@ -213,6 +213,22 @@ func TestWhoStays(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestNoMoreStayThanTheMinimum(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.config.Policy.MinWorkers = 2
+		r.send(40)
+		r.hold(registry.Control{}, slot("a", stay))
+		assert.Len(r, r.ticks(scheduled).Starts, 3)
+		stays := 0
+		for _, w := range r.snapshot().Workers {
+			if w.Stay {
+				stays++
+			}
+		}
+		assert.Equal(r, 2, stays)
+	})
 }
 
 func TestANewRevisionIsHandedOverTo(t *testing.T) {

@@ -65,6 +65,10 @@ func TestEnds(t *testing.T) {
 			before: slot("a", inSteps, busyUntil(minute9)), trigger: event("worker-a-1", "ABORTED", ""), deaths: 1,
 			after: slot("a", inSteps, ended, draining, busyUntil("2000-01-01T00:10:45.000Z")),
 		},
+		"an event, it is known": {
+			before: slot("a", inSteps, ended, draining, busyUntil("2000-01-01T00:10:30.000Z")), trigger: event("worker-a-1", "FAILED", ""), deaths: 1,
+			after: slot("a", inSteps, ended, draining, busyUntil("2000-01-01T00:10:30.000Z")),
+		},
 		"an event, steps, between batches": {before: slot("a", inSteps), trigger: event("worker-a-1", "ABORTED", ""), deaths: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,6 +230,10 @@ func TestStartsPauseAfterDeaths(t *testing.T) {
 		"when a worker gets on": {
 			control: died(5, minute9), workers: []registry.Worker{slot("a", draining, func(w *registry.Worker) { w.Handled = 1 })},
 			says: "starting none: the last 5 worker executions failed", deaths: 0,
+		},
+		"when one got on that has died itself": {
+			control: died(5, minute9), workers: []registry.Worker{slot("a", ended, draining, busyUntil(minute11), func(w *registry.Worker) { w.Handled = 1 })},
+			says: "starting none: the last 5 worker executions failed", deaths: 5,
 		},
 		"when it is long ago": {control: died(9, "1999-12-31T23:09:59.999Z"), starts: 1, deaths: 0},
 	} {
