@@ -137,9 +137,9 @@ func (e StateError) reason() string {
 	case e.Error == "States.DataLimitExceeded":
 		return "its reply is over the 256 KiB that a state machine can take: reply with batchItemFailures only, or use the stream lane"
 	case err == nil && f.ErrorMessage != "":
-		return registry.Shorten(e.Error + ": " + f.ErrorMessage)
+		return e.Error + ": " + f.ErrorMessage
 	case e.Cause == "":
 		return e.Error
 	}
-	return registry.Shorten(e.Error + ": " + e.Cause)
+	return e.Error + ": " + e.Cause
 }
