@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
+	"github.com/musterq/muster/internal/httpclient"
 	"github.com/musterq/muster/internal/local"
 )
 
@@ -37,13 +37,13 @@ func (t *target) addFlags(flags *pflag.FlagSet) {
 func (t *target) config(ctx context.Context) (aws.Config, error) {
 	if t.local {
 		return aws.Config{
-			HTTPClient:   plainBodies{awshttp.NewBuildableClient()},
+			HTTPClient:   httpclient.New(),
 			Region:       localRegion,
 			BaseEndpoint: aws.String("http://" + localAddress),
 			Credentials:  credentials.NewStaticCredentialsProvider(local.AccessKeyID, local.SecretAccessKey, ""),
 		}, nil
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpclient.New()))
 	if err != nil {
 		return cfg, fmt.Errorf("load the AWS configuration: %w", err)
 	}
@@ -53,7 +53,6 @@ func (t *target) config(ctx context.Context) (aws.Config, error) {
 			hint: "Set AWS_REGION, or work on a running 'muster up' with --local.",
 		}
 	}
-	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return cfg, nil
 }
 

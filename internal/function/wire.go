@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/httpclient"
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/steps"
 )
@@ -26,11 +27,10 @@ type Wire[I, O any] func(aws.Config, Lookup) (func(context.Context, I) (O, error
 // Start serves a function's invocations. It returns only if the function cannot
 // be wired.
 func Start[I, O any](lookup Lookup, wire Wire[I, O]) error {
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(httpclient.New()))
 	if err != nil {
 		return err
 	}
-	cfg.HTTPClient = PlainBodies{cfg.HTTPClient}
 	handler, err := wire(cfg, lookup)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package function
+package httpclient
 
 import (
 	"bufio"
@@ -60,7 +60,7 @@ func TestAnswerBeforeTheRequestIsDoneWriting(t *testing.T) {
 		client := sqs.New(sqs.Options{
 			Region:                           "us-east-1",
 			BaseEndpoint:                     aws.String("http://127.0.0.1:4100"),
-			HTTPClient:                       PlainBodies{&http.Client{Transport: transport}},
+			HTTPClient:                       plainBodies{&http.Client{Transport: transport}},
 			Credentials:                      aws.AnonymousCredentials{},
 			Retryer:                          aws.NopRetryer{},
 			DisableMessageChecksumValidation: true,
@@ -80,7 +80,7 @@ func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestRequestStaysAsItIs(t *testing.T) {
 	var got []string
-	client := PlainBodies{clientFunc(func(r *http.Request) (*http.Response, error) {
+	client := plainBodies{clientFunc(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
 		got = append(got, string(body))
 		return nil, err
