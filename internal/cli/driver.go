@@ -15,6 +15,8 @@ const (
 	// quietRounds in a row must show nothing before something is given up:
 	// messages that are in no queue, slots that no execution works for.
 	quietRounds = 2
+	// idleRounds without a worker, though messages are left, are told of.
+	idleRounds = 6
 )
 
 // driver brings messages through a fleet: it sends them, wakes the autoscaler,
@@ -32,8 +34,9 @@ type driver struct {
 	sendErr error
 	// draining once the workers are told to go home.
 	draining bool
-	// rounds in a row that showed an empty queue, or no worker that runs.
-	empty, deserted int
+	// rounds in a row that showed an empty queue, no worker that runs, or no
+	// worker at all.
+	empty, deserted, idle int
 
 	began, ended time.Time
 	// handled is when the last message had ended. Zero while some are left.
@@ -189,7 +192,30 @@ func (d *driver) round(ctx context.Context) error {
 		d.ledger.loseRest()
 		return nil
 	}
+	if d.idle = next(d.idle, d.snapshot.Workers == 0); d.idle == idleRounds {
+		d.idle = 0
+		if err := d.complain(ctx); err != nil {
+			return err
+		}
+	}
 	return d.fleet.wake(ctx)
+}
+
+// complain says why no worker comes: what a function of the fleet failed with,
+// or what the last tick gave as its reason.
+func (d *driver) complain(ctx context.Context) error {
+	why := "no tick has left a record"
+	ticks, err := d.fleet.registry.Ticks(ctx, 1)
+	switch {
+	case err != nil:
+		return err
+	case d.snapshot.Trouble != "":
+		why = d.snapshot.Trouble
+	case len(ticks) > 0:
+		why = "the last tick: " + ticks[0].Reason
+	}
+	d.view.say(fmt.Sprintf("No worker for %s, %s messages are left: %s", idleRounds*wakeEvery, thousands(d.snapshot.left()), why))
+	return nil
 }
 
 // next counts rounds in a row.
@@ -244,8 +270,8 @@ func (d *driver) summary() summary {
 	return result
 }
 
-// milliseconds rounds to them, in seconds.
-func milliseconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+// milliseconds is a duration in seconds, to the millisecond.
+func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 // exit is the run's exit status.
 func (e ending) exit(s summary) error {

@@ -142,9 +142,11 @@ func (f *localFleet) find(transform bool) error {
 		f.names.Transform = transformFunction
 	}
 	schedule, ok := f.stack.Resource("Schedule")
-	if !ok {
-		return errors.New("the template has no resource Schedule")
+	assess, found := f.stack.Resource("AutoscalerFunction")
+	if !ok || !found {
+		return errors.New("the template has no resource Schedule or none AutoscalerFunction")
 	}
+	f.names.Assess = assess.Ref
 	f.schedule = path.Base(schedule.Ref)
 	cfg := f.runtime.Config()
 	f.registry = registry.New(cfg, f.names.Table, f.name)

@@ -39,6 +39,9 @@ type ledger struct {
 	// invocation's request ID.
 	holders map[string]string
 	reasons map[string]int
+	// trouble is the latest failure of one of Muster's own functions, until a
+	// tick succeeds.
+	trouble string
 }
 
 // fleetNames are the physical names by which a ledger knows its fleet.
@@ -46,6 +49,7 @@ type fleetNames struct {
 	QueueURL  string
 	QueueARN  string
 	Table     string
+	Assess    string // name of the autoscaler's function
 	Autoscale string // ARN of the autoscaler state machine
 	Worker    string // ARN of the worker state machine
 	Process   string // name of the function
@@ -162,6 +166,9 @@ type snapshot struct {
 	Workers, PeakWorkers, Started, Ticks int
 	// Reasons of failed attempts, counted.
 	Reasons map[string]int
+	// Trouble is the latest failure of one of Muster's own functions. Empty
+	// once a tick has succeeded.
+	Trouble string
 }
 
 func (l *ledger) snapshot() snapshot {
@@ -171,7 +178,7 @@ func (l *ledger) snapshot() snapshot {
 	return snapshot{
 		totals:  l.totals,
 		Workers: now, PeakWorkers: most, Started: len(l.started), Ticks: l.ticks,
-		Reasons: maps.Clone(l.reasons),
+		Reasons: maps.Clone(l.reasons), Trouble: l.trouble,
 	}
 }
 

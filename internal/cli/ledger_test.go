@@ -15,7 +15,7 @@ import (
 
 var testFleet = fleetNames{
 	QueueURL: "http://127.0.0.1:4100/123456789012/jobs", QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs",
-	Table:     "table",
+	Table: "table", Assess: "fleet-autoscaler",
 	Autoscale: "arn:aws:states:us-east-1:123456789012:stateMachine:autoscaler",
 	Worker:    "arn:aws:states:us-east-1:123456789012:stateMachine:worker",
 	Process:   "process", Transform: "transform",
@@ -213,4 +213,16 @@ func TestLedgerCountsWorkersAndTicks(t *testing.T) {
 	l.observe(event("dynamodb", "DeleteItem", api.Caller{}, &dynamodb.DeleteItemInput{TableName: "table", Key: item("worker#b")}, nil))
 	assert.Equal(t, 1, l.snapshot().Workers)
 	assert.Len(t, l.changed, 1)
+}
+
+func TestLedgerKeepsTroubleUntilATickSucceeds(t *testing.T) {
+	l := newLedger(testFleet)
+	l.observe(invoke("fleet-pump", "{}", "Unhandled", `{"errorType":"E","errorMessage":"boom"}`))
+	assert.Equal(t, "fleet-pump: E: boom", l.snapshot().Trouble)
+	l.observe(invoke("fleet-pump", "{}", "", "{}"))
+	assert.Equal(t, "fleet-pump: E: boom", l.snapshot().Trouble)
+	l.observe(invoke("fleet-autoscaler", "{}", "", "{}"))
+	assert.Empty(t, l.snapshot().Trouble)
+	l.observe(failed(invoke("fleet-autoscaler", "{}", "", "{}"), errors.New("throttled")))
+	assert.Equal(t, "fleet-autoscaler: throttled", l.snapshot().Trouble)
 }

@@ -105,18 +105,31 @@ func (l *ledger) seeInvoke(e api.Event) {
 	case l.fleet.Transform:
 		l.invoked("transform", in.Payload, out, e.Err)
 	default:
-		if out == nil {
-			return
-		}
-		var poller struct {
-			Execution string `json:"execution"`
-		}
-		// A payload of another shape is none of a poller.
-		if json.Unmarshal(in.Payload, &poller) == nil && poller.Execution != "" {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.holders[out.RequestID] = poller.Execution
-		}
+		l.served(name, in.Payload, out, e.Err)
+	}
+}
+
+// served notes what one of Muster's own functions did: for which worker a
+// poller polled, and whether it failed.
+func (l *ledger) served(name string, payload []byte, out *lambda.InvokeOutput, err error) {
+	var poller struct {
+		Execution string `json:"execution"`
+	}
+	// A payload of another shape is none of a poller.
+	polled := json.Unmarshal(payload, &poller) == nil && poller.Execution != ""
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err != nil:
+		l.trouble = name + ": " + err.Error()
+	case out == nil:
+	case out.FunctionError != "":
+		l.trouble = name + ": " + functionError(out)
+	case name == l.fleet.Assess:
+		l.trouble = ""
+	}
+	if polled && out != nil {
+		l.holders[out.RequestID] = poller.Execution
 	}
 }
 

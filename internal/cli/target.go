@@ -43,7 +43,7 @@ func (t *target) config(ctx context.Context) (aws.Config, error) {
 			Credentials:  credentials.NewStaticCredentialsProvider(local.AccessKeyID, local.SecretAccessKey, ""),
 		}, nil
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpclient.New()))
+	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return cfg, fmt.Errorf("load the AWS configuration: %w", err)
 	}
@@ -52,6 +52,11 @@ func (t *target) config(ctx context.Context) (aws.Config, error) {
 			status: exitUsage, err: errors.New("no AWS region is configured"),
 			hint: "Set AWS_REGION, or work on a running 'muster up' with --local.",
 		}
+	}
+	// Only an endpoint without TLS is quick enough to need it, and the client
+	// that was loaded may have certificates of its own (AWS_CA_BUNDLE).
+	if strings.HasPrefix(aws.ToString(cfg.BaseEndpoint), "http://") {
+		cfg.HTTPClient = httpclient.New()
 	}
 	return cfg, nil
 }
