@@ -34,7 +34,7 @@ var layers = []layer{
 		name: "product", mayUse: []string{"domain", "product"},
 		folders: []string{
 			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/function",
-			"internal/handler", "internal/pump", "internal/queue", "internal/registry", "internal/steps",
+			"internal/handler", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/steps",
 		},
 	},
 	{name: "embedded AWS", mayUse: []string{"embedded AWS"}, folders: []string{"internal/local"}},

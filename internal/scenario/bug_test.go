@@ -14,7 +14,9 @@ import (
 type bug struct {
 	name string
 	// stream says that the rule is one of the stream lane.
-	stream     bool
+	stream bool
+	// seeds that have found it before are tried first.
+	seeds      []uint64
 	wire       func(function string, next http.RoundTripper) http.RoundTripper
 	definition func(name, definition string) string
 }
@@ -37,6 +39,7 @@ var bugs = []bug{
 	{
 		name:   "no token",
 		stream: true,
+		seeds:  []uint64{5, 9, 15, 25, 43, 56, 61, 81},
 		wire: rewriting(func(_, target string, request map[string]any) {
 			if target == "UpdateItem" {
 				weaken(request, "Token")
@@ -46,6 +49,7 @@ var bugs = []bug{
 	{
 		name:   "upsert instead of condition",
 		stream: true,
+		seeds:  []uint64{14, 23, 27, 56, 57, 64, 103, 110},
 		wire: rewriting(func(function, target string, request map[string]any) {
 			if target == "UpdateItem" && function != "autoscaler" {
 				weaken(request, "Holder")
