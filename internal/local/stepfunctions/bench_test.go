@@ -59,7 +59,7 @@ func BenchmarkTransitions(b *testing.B) {
 			unlimited := stepfunctions.Rate{Burst: -1}
 			done := make(chan struct{}, 1)
 			service := stepfunctions.New(&api.Account{ID: "123456789012", Region: "eu-west-1", Partition: "aws"}, router, stepfunctions.Options{
-				Quotas: stepfunctions.Quotas{StartExecution: unlimited, StartExpress: unlimited},
+				Quotas: stepfunctions.Quotas{StartExecution: unlimited, StartExpress: unlimited, StateTransitions: unlimited},
 				Invoke: func(ctx context.Context, caller api.Caller, in stepfunctions.InvokeInput) (stepfunctions.InvokeOutput, error) {
 					out, err := router.Do(ctx, api.Call{Service: "lambda", Operation: "Invoke", Caller: caller, Input: &in}, func(ctx context.Context) (any, error) { return count(ctx, in) })
 					if err != nil {

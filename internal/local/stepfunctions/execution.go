@@ -163,11 +163,6 @@ func (x *execution) append(e event) {
 	x.history.append(e)
 }
 
-func (x *execution) transition() {
-	x.machine.transitions.Add(1)
-	x.service.transitions.Add(1)
-}
-
 // closed says when the execution ended.
 func (x *execution) closed() (time.Time, bool) {
 	x.mu.Lock()

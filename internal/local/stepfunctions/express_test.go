@@ -72,6 +72,23 @@ func TestExpressLoops(t *testing.T) {
 	})
 }
 
+// A loop that waits for nothing ends all the same, though no time passes in a
+// bubble while it runs.
+func TestExpressLoopsEndAfterFiveMinutes(t *testing.T) {
+	for name, test := range map[string]struct{ definition, input string }{
+		"pass":   {`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}}}`, `{}`},
+		"choice": {`{"StartAt":"A","States":{"A":{"Type":"Choice","Choices":[{"Variable":"$.n","IsPresent":true,"Next":"B"}],"Default":"A"},"B":{"Type":"Pass","Next":"A"}}}`, `{"n":1}`},
+		"branch": {`{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"A"}}}]}}}`, `{}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, stepfunctions.Options{}, func(t *testing.T, f *fixture) {
+				out := f.must("StartSyncExecution", map[string]any{"stateMachineArn": f.create("express", test.definition), "input": test.input})
+				assert.Equal(t, []any{"TIMED_OUT", 300.0}, []any{out["status"], out["stopDate"].(float64) - out["startDate"].(float64)})
+			})
+		})
+	}
+}
+
 func TestCloseEndsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, stepfunctions.Options{})

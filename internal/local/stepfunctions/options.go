@@ -41,6 +41,9 @@ type Quotas struct {
 	// SendTask is each of SendTaskSuccess, SendTaskFailure and
 	// SendTaskHeartbeat. Defaults to 3,000 and 500.
 	SendTask Rate
+	// StateTransitions of Standard state machines. An execution waits for its
+	// turn. Defaults to 5,000 and 5,000.
+	StateTransitions Rate
 	// HistoryEvents of one Standard execution. Defaults to 25,000.
 	HistoryEvents int64
 	// OpenExecutions of Standard state machines. Defaults to 1,000,000.
@@ -71,6 +74,7 @@ func (o Options) withDefaults() Options {
 	q.ListExecutions = q.ListExecutions.or(200, 5)
 	q.GetExecutionHistory = q.GetExecutionHistory.or(400, 20)
 	q.SendTask = q.SendTask.or(3000, 500)
+	q.StateTransitions = q.StateTransitions.or(5000, 5000)
 	if q.HistoryEvents == 0 {
 		q.HistoryEvents = 25000
 	}

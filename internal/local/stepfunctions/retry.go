@@ -161,7 +161,9 @@ func (t *thread) handling(s *state, h *handlers, input any, attempt func() (any,
 		if !t.sleep(delay) {
 			return nil, nil, halted
 		}
-		t.x.transition()
+		if _, ok := t.transition(); !ok {
+			return nil, nil, halted
+		}
 	}
 }
 

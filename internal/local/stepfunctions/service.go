@@ -33,6 +33,7 @@ type Service struct {
 	issued   atomic.Uint64
 
 	transitions atomic.Int64
+	throttled   atomic.Int64
 	started     atomic.Int64
 	limits      limits
 
@@ -44,7 +45,7 @@ type Service struct {
 }
 
 type limits struct {
-	start, startExpress, stop, describe, list, history, sendTask *bucket
+	start, startExpress, stop, describe, list, history, sendTask, transitions *bucket
 }
 
 // New makes the service. The account's endpoint may be filled in later.
@@ -63,6 +64,7 @@ func New(account *api.Account, router *api.Router, options Options) *Service {
 			start: newBucket(q.StartExecution), startExpress: newBucket(q.StartExpress), stop: newBucket(q.StopExecution),
 			describe: newBucket(q.DescribeExecution), list: newBucket(q.ListExecutions),
 			history: newBucket(q.GetExecutionHistory), sendTask: newBucket(q.SendTask),
+			transitions: newBucket(q.StateTransitions),
 		},
 	}
 	s.tokenKey = sha256.Sum256(binary.BigEndian.AppendUint64([]byte("task token "), options.Seed))
@@ -84,6 +86,10 @@ type Stats struct {
 	// Transitions of all state machines, as Standard is billed: each state that
 	// was entered and each retry.
 	Transitions int64
+	// Throttled are the transitions that had to wait for the quota's sake: the
+	// metric ExecutionThrottled.
+	// See https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html.
+	Throttled int64
 	// Executions that were started.
 	Executions int64
 	// Machines has the transitions of each state machine that exists, by name.
@@ -94,7 +100,10 @@ type Stats struct {
 func (s *Service) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stats := Stats{s.transitions.Load(), s.started.Load(), make(map[string]int64, len(s.machines))}
+	stats := Stats{
+		Transitions: s.transitions.Load(), Throttled: s.throttled.Load(), Executions: s.started.Load(),
+		Machines: make(map[string]int64, len(s.machines)),
+	}
 	for _, m := range s.machines {
 		stats.Machines[m.name] = m.transitions.Load()
 	}

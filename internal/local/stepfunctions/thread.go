@@ -28,6 +28,11 @@ type thread struct {
 	// its own yet, and still is in its parent's.
 	inside bool
 
+	// steps are the thread's transitions, and mark is the time of the last that
+	// was looked at to see whether time passes.
+	steps int
+	mark  time.Time
+
 	scope expression.Scope
 }
 
@@ -47,7 +52,11 @@ func (t *thread) run(f *flow, input any) (any, *failure) {
 		if t.ctx.Err() != nil {
 			return nil, halted
 		}
-		t.enter(s, input)
+		now, ok := t.transition()
+		if !ok {
+			return nil, halted
+		}
+		t.enter(s, input, now)
 		output, next, f := s.action.run(t, s, input)
 		if f != nil {
 			return nil, f
@@ -59,10 +68,9 @@ func (t *thread) run(f *flow, input any) (any, *failure) {
 	}
 }
 
-func (t *thread) enter(s *state, input any) {
-	t.state, t.since, t.retries, t.token = s, time.Now(), 0, nil
+func (t *thread) enter(s *state, input any, now time.Time) {
+	t.state, t.since, t.retries, t.token = s, now, 0, nil
 	t.inside = true
-	t.x.transition()
 	t.record(event{kind: s.entered, name: s.name, value: input})
 	t.entered = t.previous
 }

@@ -25,14 +25,35 @@ func (b *bucket) take() error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
-	if !b.last.IsZero() {
-		b.tokens = min(b.rate.Burst, b.tokens+now.Sub(b.last).Seconds()*b.rate.PerSecond)
-	}
-	b.last = now
+	b.refill(time.Now())
 	if b.tokens < 1 {
 		return api.Errorf("ThrottlingException", "Rate exceeded")
 	}
 	b.tokens--
 	return nil
+}
+
+// reserve takes a token in any case, and says how long to wait for it: those
+// who come later wait longer.
+func (b *bucket) reserve(now time.Time) time.Duration {
+	if b.rate.Burst < 0 {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refill(now)
+	b.tokens--
+	if b.tokens >= 0 {
+		return 0
+	}
+	return time.Duration(min(-b.tokens/b.rate.PerSecond, maxSeconds) * float64(time.Second))
+}
+
+// refill adds what has come in since the last time. The bucket's lock must be
+// held.
+func (b *bucket) refill(now time.Time) {
+	if !b.last.IsZero() {
+		b.tokens = min(b.rate.Burst, b.tokens+now.Sub(b.last).Seconds()*b.rate.PerSecond)
+	}
+	b.last = now
 }
