@@ -34,6 +34,24 @@ func (s *Service) stopExecution(_ context.Context, _ api.Caller, in *stopExecuti
 	return &stopExecutionOutput{timestamp(stopped)}, nil
 }
 
+type redriveExecutionInput struct {
+	ExecutionArn string `json:"executionArn"`
+	ClientToken  string `json:"clientToken"`
+}
+
+// redriveExecution refuses, and says why: nothing is redriven here.
+//
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
+func (s *Service) redriveExecution(_ context.Context, _ api.Caller, in *redriveExecutionInput) (*emptyOutput, error) {
+	x, err := s.standardExecution(in.ExecutionArn)
+	if err != nil {
+		return nil, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return nil, api.Errorf("ExecutionNotRedrivable", "%s", x.redriveReason())
+}
+
 type describeExecutionOutput struct {
 	ExecutionArn        string       `json:"executionArn"`
 	StateMachineArn     string       `json:"stateMachineArn"`
@@ -68,8 +86,8 @@ func (s *Service) describeExecution(_ context.Context, _ api.Caller, in *executi
 		ExecutionArn: x.arn, StateMachineArn: x.machine.arn, Name: x.name, Status: string(x.status),
 		StartDate: timestamp(x.started), StopDate: stampOf(x.stopped),
 		Input: x.inputText, InputDetails: dataDetails{true}, TraceHeader: x.trace,
+		RedriveStatus: notRedrivable, RedriveStatusReason: x.redriveReason(),
 	}
-	out.RedriveStatus, out.RedriveStatusReason = x.redrive()
 	if x.status == statusSucceeded {
 		output := encoded(x.output)
 		out.Output, out.OutputDetails = &output, &dataDetails{true}

@@ -104,7 +104,7 @@ func TestStopExecutionLeavesTheFunctionRunning(t *testing.T) {
 		out := f.must("StopExecution", map[string]any{"executionArn": execution, "error": "Enough", "cause": "of it"})
 		assert.Equal(t, float64(begin.Add(time.Minute).Unix()), out["stopDate"])
 		described := f.describe(execution)
-		assert.Equal(t, []any{"ABORTED", "Enough", "of it", "REDRIVABLE"}, []any{described["status"], described["error"], described["cause"], described["redriveStatus"]})
+		assert.Equal(t, []any{"ABORTED", "Enough", "of it", "NOT_REDRIVABLE"}, []any{described["status"], described["error"], described["cause"], described["redriveStatus"]})
 		assert.Equal(t, "5<0 ExecutionAborted Enough of it", f.history(execution)[4])
 
 		time.Sleep(20 * time.Minute)
@@ -113,6 +113,31 @@ func TestStopExecutionLeavesTheFunctionRunning(t *testing.T) {
 		assert.Len(t, f.history(execution), 5, "nothing is recorded after the end")
 		again := f.must("StopExecution", map[string]any{"executionArn": execution})
 		assert.Equal(t, out, again)
+	})
+}
+
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
+func TestNothingIsRedriven(t *testing.T) {
+	for name, test := range map[string]struct{ definition, status, reason string }{
+		"running":   {waits, "RUNNING", "Execution is RUNNING and cannot be redriven"},
+		"succeeded": {passes, "SUCCEEDED", "Execution is SUCCEEDED and cannot be redriven"},
+		"failed":    {`{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"E"}}}`, "FAILED", "The embedded runtime does not redrive executions"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, stepfunctions.Options{}, func(t *testing.T, f *fixture) {
+				execution := f.start(f.create("machine", test.definition), "run", "{}")
+				time.Sleep(time.Minute)
+				_, err := f.call("RedriveExecution", map[string]any{"executionArn": execution, "clientToken": "t"})
+				assert.EqualError(t, err, "ExecutionNotRedrivable: "+test.reason)
+				out := f.describe(execution)
+				assert.Equal(t, []any{test.status, "NOT_REDRIVABLE", test.reason}, []any{out["status"], out["redriveStatus"], out["redriveStatusReason"]},
+					"which is what a description says")
+			})
+		})
+	}
+	bubble(t, stepfunctions.Options{}, func(t *testing.T, f *fixture) {
+		_, err := f.call("RedriveExecution", map[string]any{"executionArn": runArn})
+		assert.EqualError(t, err, "ExecutionDoesNotExist: Execution Does Not Exist: '"+runArn+"'")
 	})
 }
 

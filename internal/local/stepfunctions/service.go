@@ -126,6 +126,7 @@ func (s *Service) API() api.Service {
 			"StartExecution":                   api.Op("states", "StartExecution", s.startExecution),
 			"StartSyncExecution":               api.Op("states", "StartSyncExecution", s.startSyncExecution),
 			"StopExecution":                    api.Op("states", "StopExecution", s.stopExecution),
+			"RedriveExecution":                 api.Op("states", "RedriveExecution", s.redriveExecution),
 			"DescribeExecution":                api.Op("states", "DescribeExecution", s.describeExecution),
 			"ListExecutions":                   api.Op("states", "ListExecutions", s.listExecutions),
 			"GetExecutionHistory":              api.Op("states", "GetExecutionHistory", s.getExecutionHistory),

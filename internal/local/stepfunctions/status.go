@@ -49,12 +49,10 @@ func (x *execution) statusEvent() StatusEvent {
 		Name:            x.name,
 		Status:          string(x.status),
 		StartDate:       x.started.UnixMilli(),
+		RedriveStatus:   notRedrivable,
 	}
-	redrive, reason := x.redrive()
-	e.RedriveStatus = redrive
-	if reason != "" {
-		e.RedriveStatusReason = &reason
-	}
+	reason := x.redriveReason()
+	e.RedriveStatusReason = &reason
 	if x.status != statusRunning {
 		stopped := x.stopped.UnixMilli()
 		e.StopDate = &stopped
@@ -76,12 +74,16 @@ func (x *execution) statusEvent() StatusEvent {
 	return e
 }
 
-// redrive says whether AWS would redrive the execution. Execution.mu must be
-// held.
-func (x *execution) redrive() (redriveStatus, reason string) {
+// notRedrivable is the redrive status of every execution: the embedded runtime
+// does not redrive any.
+const notRedrivable = "NOT_REDRIVABLE"
+
+// redriveReason is why RedriveExecution does not take the execution.
+// Execution.mu must be held.
+func (x *execution) redriveReason() string {
 	switch x.status {
 	case statusRunning, statusSucceeded:
-		return "NOT_REDRIVABLE", "Execution is " + string(x.status) + " and cannot be redriven"
+		return "Execution is " + string(x.status) + " and cannot be redriven"
 	}
-	return "REDRIVABLE", ""
+	return "The embedded runtime does not redrive executions"
 }
