@@ -62,7 +62,6 @@ func (s *shift) receive(ctx, polling context.Context) ([]message.Record, error) 
 	s.quiet.Store(err == nil && len(records) == 0)
 	if len(records) > 0 {
 		s.mu.Lock()
-		s.lastWork = time.Now()
 		s.inHand++
 		s.mu.Unlock()
 	}

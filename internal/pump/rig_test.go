@@ -87,7 +87,7 @@ func inBubble(t *testing.T, process Handler, worker registry.Worker, test func(r
 		r.url = *out.QueueUrl
 		r.config = pump.Config{
 			Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs",
-			Process: r.put("process", process), BatchSize: 10, Idle: 20 * time.Second,
+			Process: r.put("process", 10*time.Second, process), BatchSize: 10, Idle: 20 * time.Second,
 			Backoff: message.Backoff{Base: 4 * time.Second, Max: 4 * time.Second},
 		}
 		require.NoError(t, r.registry.Commit(t.Context(), registry.Control{}, registry.Change{Reserve: []registry.Worker{worker}}))
@@ -95,10 +95,10 @@ func inBubble(t *testing.T, process Handler, worker registry.Worker, test func(r
 	})
 }
 
-// put makes a handler that may take ten seconds.
-func (r *rig) put(name string, h Handler) handler.Target {
+// put makes a handler.
+func (r *rig) put(name string, timeout time.Duration, h Handler) handler.Target {
 	r.Helper()
-	require.NoError(r, r.runtime.Lambda.Put(lambda.Function{Name: name, Timeout: 10, Code: lambda.Func(func(ctx context.Context, payload []byte) ([]byte, error) {
+	require.NoError(r, r.runtime.Lambda.Put(lambda.Function{Name: name, Timeout: int(timeout / time.Second), Code: lambda.Func(func(ctx context.Context, payload []byte) ([]byte, error) {
 		if name == "process" {
 			r.mu.Lock()
 			r.starts = append(r.starts, time.Since(r.began))
@@ -114,7 +114,7 @@ func (r *rig) put(name string, h Handler) handler.Target {
 		}
 		return json.Marshal(reply)
 	})}))
-	return handler.Target{ARN: r.runtime.Account.ARN("lambda", "function:"+name), Timeout: 10 * time.Second}
+	return handler.Target{ARN: r.runtime.Account.ARN("lambda", "function:"+name), Timeout: timeout}
 }
 
 // takes is a handler that takes a while and succeeds.

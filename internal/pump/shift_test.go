@@ -1,12 +1,14 @@
 package pump_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/registry"
 )
@@ -179,10 +181,7 @@ func TestAShiftThatIsRelievedWhileItWorks(t *testing.T) {
 		r.send(2000)
 		go func() {
 			<-time.After(30 * time.Second)
-			// The slot was freed, against all rules: the pump must find out.
-			s, err := r.registry.Snapshot(r.Context())
-			assert.NoError(r, err)
-			assert.NoError(r, r.registry.Commit(r.Context(), s.Control, registry.Change{Control: s.Control, Free: s.Workers}))
+			r.free()
 		}()
 		out, err := r.shift("t1")
 		require.NoError(r, err)
@@ -194,6 +193,69 @@ func TestAShiftThatIsRelievedWhileItWorks(t *testing.T) {
 		s, err := r.registry.Snapshot(r.Context())
 		require.NoError(r, err)
 		assert.Empty(r, s.Workers, "nothing is upserted")
+	})
+}
+
+// free frees the slot, against all rules: the pump must find out.
+func (r *rig) free() {
+	s, err := r.registry.Snapshot(r.Context())
+	assert.NoError(r, err)
+	assert.NoError(r, r.registry.Commit(r.Context(), s.Control, registry.Change{Control: s.Control, Free: s.Workers}))
+}
+
+func TestAShiftThatIsRelievedBetweenItsHandlers(t *testing.T) {
+	inBubble(t, takes(0), slot(stay), func(r *rig) {
+		r.config.Transform = r.put("transform", 10*time.Second, func(ctx context.Context, e message.Event) (any, error) {
+			_, err := takes(9*time.Second)(ctx, e)
+			return e, err
+		})
+		go func() {
+			<-time.After(55 * time.Second)
+			r.send(1)
+			r.free()
+		}()
+		out, err := r.shift("t1")
+		require.NoError(r, err)
+		assert.Equal(r, "relieved", out.Next)
+		assert.Empty(r, r.started(), "the message was transformed when the report at 00:01:00 told")
+		assert.Equal(r, 1, r.depth().Visible)
+	})
+}
+
+func TestBeingRelievedOverrulesOrders(t *testing.T) {
+	inBubble(t, takes(0), slot(stay), func(r *rig) {
+		r.config.Transform = r.put("transform", 200*time.Second, func(ctx context.Context, e message.Event) (any, error) {
+			_, err := takes(130*time.Second)(ctx, e)
+			return e, err
+		})
+		r.send(1)
+		go func() {
+			<-time.After(30 * time.Second)
+			r.order(registry.HandOver)
+			<-time.After(60 * time.Second)
+			r.free()
+		}()
+		out, err := r.shift("t1")
+		require.NoError(r, err)
+		assert.Equal(r, "relieved", out.Next)
+		assert.Equal(r, 130*time.Second, time.Since(r.began))
+		assert.Empty(r, r.started(), "the lease of the report that brought the order runs to 00:02:40")
+	})
+}
+
+func TestABusyWorkerIsNotIdle(t *testing.T) {
+	inBubble(t, takes(0), slot(), func(r *rig) {
+		r.config.Process = r.put("process", 200*time.Second, takes(180*time.Second))
+		r.send(1)
+		go func() {
+			<-time.After(100 * time.Second)
+			r.send(1)
+		}()
+		out, err := r.shift("t1")
+		require.NoError(r, err)
+		assert.Equal(r, pump.Output{Next: "go home", Shift: 5, Handled: 2}, out)
+		assert.Equal(r, []time.Duration{0, 100 * time.Second}, r.started())
+		assert.Equal(r, 300*time.Second, time.Since(r.began), "idle for 20 s after 280")
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/lambda"
+	localsqs "github.com/musterq/muster/internal/local/sqs"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/queue"
@@ -43,7 +44,7 @@ func TestAMessageThatComesTooLateForAHandler(t *testing.T) {
 	// The transform handler takes its time: the process handler cannot end in
 	// time any more and is not started.
 	inBubble(t, takes(0), slot(stay), func(r *rig) {
-		r.config.Transform = r.put("transform", func(ctx context.Context, e message.Event) (any, error) {
+		r.config.Transform = r.put("transform", 10*time.Second, func(ctx context.Context, e message.Event) (any, error) {
 			_, err := takes(9*time.Second)(ctx, e)
 			return e, err
 		})
@@ -136,6 +137,46 @@ func TestReceivesThatFailForAWhile(t *testing.T) {
 	})
 }
 
+func TestReceivesThatFailNowAndThen(t *testing.T) {
+	inBubble(t, takes(0), slot(func(w *registry.Worker) { w.Parallelism = 1 }), func(r *rig) {
+		r.send(10)
+		r.config.Idle = time.Minute
+		// Four fail, one gets through: with messages first, then with none.
+		n := 0
+		hits, _ := r.runtime.Router.Faults.Add(api.Fault{
+			Operation: "ReceiveMessage", Kind: api.Fail, Error: api.Errorf("AccessDeniedException", "not yours"),
+			Match: func(api.Call) bool { n++; return n%5 != 0 },
+		})
+		out, err := r.shift("t1")
+		require.NoError(r, err)
+		assert.Equal(r, pump.Output{Next: "go home", Shift: 5, Handled: 10}, out)
+		assert.GreaterOrEqual(r, hits(), 12)
+	})
+}
+
+func TestMessagesAreHiddenWhileTheirHandlersMayRun(t *testing.T) {
+	for transform, want := range map[bool]int{false: 10 + 60 + 30, true: 20 + 120 + 30} {
+		inBubble(t, takes(0), slot(), func(r *rig) {
+			if transform {
+				r.config.Transform = r.put("transform", 10*time.Second, nil)
+			}
+			seen := map[int]bool{}
+			var mu sync.Mutex
+			stop := r.runtime.Router.Observe(func(e api.Event) {
+				mu.Lock()
+				defer mu.Unlock()
+				if in, ok := e.Input.(*localsqs.ReceiveMessageInput); ok {
+					seen[*in.VisibilityTimeout] = true
+				}
+			})
+			defer stop()
+			_, err := r.shift("t1")
+			require.NoError(r, err)
+			assert.Equal(r, map[int]bool{want: true}, seen)
+		})
+	}
+}
+
 // failures are the records of failures, of all shards.
 func (r *rig) failures() []registry.Failure {
 	r.Helper()
@@ -208,7 +249,7 @@ func TestAReasonLongerThanAnItemIsNoTrouble(t *testing.T) {
 }
 
 func TestADoubtfulHandlerIsWaitedFor(t *testing.T) {
-	inBubble(t, takes(2*time.Second), slot(func(w *registry.Worker) { w.Parallelism = 1 }), func(r *rig) {
+	inBubble(t, takes(2*time.Second), slot(), func(r *rig) {
 		r.config.Backoff = message.Backoff{}
 		r.send(10)
 		r.runtime.Router.Faults.Add(api.Fault{Service: "lambda", Operation: "Invoke", Kind: api.LoseReply, Times: 1})
@@ -250,7 +291,7 @@ func TestTransform(t *testing.T) {
 	}
 	inBubble(t, process, slot(), func(r *rig) {
 		failed := false
-		r.config.Transform = r.put("transform", func(_ context.Context, e message.Event) (any, error) {
+		r.config.Transform = r.put("transform", 10*time.Second, func(_ context.Context, e message.Event) (any, error) {
 			reply := map[string]any{}
 			var records []message.Record
 			var failures []map[string]string
@@ -285,7 +326,7 @@ func TestTransform(t *testing.T) {
 func TestNothingIsProcessedBesideADoubtfulTransform(t *testing.T) {
 	inBubble(t, takes(0), slot(func(w *registry.Worker) { w.Parallelism = 1 }), func(r *rig) {
 		// Two events: the first is transformed, the second in doubt.
-		r.config.Transform = r.put("transform", func(_ context.Context, e message.Event) (any, error) { return e, nil })
+		r.config.Transform = r.put("transform", 10*time.Second, func(_ context.Context, e message.Event) (any, error) { return e, nil })
 		body := strings.Repeat("x", 1<<20)
 		for range 6 {
 			_, err := r.client.SendMessage(r.Context(), &sqs.SendMessageInput{QueueUrl: &r.url, MessageBody: &body})

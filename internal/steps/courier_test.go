@@ -239,6 +239,45 @@ func TestDeliverStartsWhatEndsJustInTime(t *testing.T) {
 	})
 }
 
+func TestDeliverStartsOnlyWhatEndsInTime(t *testing.T) {
+	inBubble(t, slot(inHand(5)), func(r *rig) {
+		r.config.Process = r.put("process", 400*time.Second, func(context.Context, message.Event) (any, error) {
+			<-time.After(399 * time.Second)
+			return nil, nil
+		})
+		body := strings.Repeat("x", 4<<20)
+		b, err := r.deliver(handler.Process, batchOf(record("m1", body), record("m2", body), record("m3", body)))
+		require.NoError(r, err)
+		assert.Equal(r, map[string]string{"m1": "handled", "m2": "handled", "m3": "unstarted"}, outcomes(b))
+	})
+}
+
+func TestDeliverStartsNothingMoreOnceAReportFailed(t *testing.T) {
+	inBubble(t, slot(inHand(5)), func(r *rig) {
+		r.config.Process = r.put("process", 30*time.Second, nil)
+		r.runtime.Router.Faults.Add(api.Fault{Operation: "UpdateItem", Kind: api.Fail, Times: 1, Error: api.Errorf("AccessDeniedException", "not yours")})
+		body := strings.Repeat("x", 4<<20)
+		b, err := r.deliver(handler.Process, batchOf(record("m1", body), record("m2", body)))
+		require.NoError(r, err)
+		assert.Equal(r, map[string]string{"m1": "unstarted", "m2": "unstarted"}, outcomes(b))
+	})
+}
+
+func TestDeliverPrefersWhatTravelsInState(t *testing.T) {
+	inBubble(t, slot(inHand(5)), func(r *rig) {
+		r.config.Process = r.put("process", 30*time.Second, func(_ context.Context, e message.Event) (any, error) {
+			assert.Equal(r, "new", e.Records[0].Body)
+			return nil, nil
+		})
+		b := batchOf(record("m1", "new"))
+		b.Object = "jobs/worker-a-1/request-1.json"
+		r.keep(b.Object, []message.Record{record("m1", "old")})
+		_, err := r.deliver(handler.Process, b)
+		require.NoError(r, err)
+		assert.Equal(r, []string{"process m1"}, r.invocations())
+	})
+}
+
 func TestDeliverWaitsForADoubtfulHandler(t *testing.T) {
 	inBubble(t, slot(inHand(5)), func(r *rig) {
 		r.config.Process = r.put("process", 30*time.Second, func(context.Context, message.Event) (any, error) {

@@ -143,6 +143,18 @@ func TestSettleReadsWhatTheStateMachineKept(t *testing.T) {
 	}
 }
 
+func TestSettleKnowsWhatTheHandlerGot(t *testing.T) {
+	inBubble(t, slot(inHand(5)), func(r *rig) {
+		held := r.holding()[:2]
+		held[0].Outcome = steps.Filtered
+		_, err := r.settle(steps.SettleInput{Messages: held, Reply: &steps.Reply{Failures: []json.RawMessage{json.RawMessage(`[{"itemIdentifier":"` + held[0].MessageID + `"}]`)}}})
+		require.NoError(r, err)
+		assert.Equal(r, map[string]string{
+			held[1].MessageID: "worker-a-1|process|1|process handler: batchItemFailures of the handler's reply names the unknown message \"" + held[0].MessageID + "\"",
+		}, r.reasons())
+	})
+}
+
 func TestSettleCanBeRepeated(t *testing.T) {
 	for name, fault := range map[string]api.Fault{
 		"when its reply is lost":   {Operation: "none"},
