@@ -25,7 +25,7 @@ func (t *thread) transition() (time.Time, bool) {
 
 // AWS takes longer than a moment for so many transitions of an execution.
 const (
-	perMoment = 10000
+	perMoment = 1000
 	moment    = time.Second
 )
 
