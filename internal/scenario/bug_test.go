@@ -29,7 +29,8 @@ var bugs = []bug{
 		}, nil),
 	},
 	{
-		name: "no BusyUntil",
+		name:  "no BusyUntil",
+		seeds: []uint64{63},
 		wire: rewriting(func(function, target string, request map[string]any) {
 			if target == "UpdateItem" && function != "autoscaler" {
 				assign(request, "BusyUntil", map[string]any{"N": "0"})
