@@ -5,6 +5,7 @@ package function
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -27,9 +28,14 @@ type Wire[I, O any] func(aws.Config, Lookup) (func(context.Context, I) (O, error
 // Start serves a function's invocations. It returns only if the function cannot
 // be wired.
 func Start[I, O any](lookup Lookup, wire Wire[I, O]) error {
-	cfg, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(httpclient.New()))
+	cfg, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		return err
+	}
+	// Only an endpoint without TLS is quick enough to need it, and the client
+	// that was loaded may have certificates of its own (AWS_CA_BUNDLE).
+	if strings.HasPrefix(aws.ToString(cfg.BaseEndpoint), "http://") {
+		cfg.HTTPClient = httpclient.New()
 	}
 	handler, err := wire(cfg, lookup)
 	if err != nil {
