@@ -191,8 +191,7 @@ func TestTheTemplateSetsWhatEachFunctionReads(t *testing.T) {
 					unread = append(unread, variable)
 				}
 			}
-			// All functions are told the lane and how long a worker may be idle, for
-			// those who look.
+			// These the template also sets for functions that have no use for them.
 			assert.Subset(t, []string{"LANE", "IDLE_SECONDS"}, unread)
 		})
 	}
