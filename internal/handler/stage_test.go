@@ -136,7 +136,7 @@ func TestRunSplitsAtSixMegabytes(t *testing.T) {
 }
 
 func TestRunFailsOnlyTheEventThatFailed(t *testing.T) {
-	megabytes := strings.Repeat("x", 4<<20)
+	megabytes := strings.Repeat("x", 3_200_000)
 	fails := func(_ context.Context, payload []byte) ([]byte, error) {
 		if strings.Contains(string(payload), `"m1"`) {
 			return nil, errors.New("no")
@@ -216,7 +216,7 @@ func TestRunAsksBeforeEachTry(t *testing.T) {
 }
 
 func TestRunStartsOnlyWhatMayStart(t *testing.T) {
-	megabytes := strings.Repeat("x", 4<<20)
+	megabytes := strings.Repeat("x", 3_200_000)
 	for allowed, want := range map[int]struct{ kept, unstarted []string }{
 		0: {nil, []string{"m0", "m1", "m2"}},
 		1: {[]string{"m0"}, []string{"m1", "m2"}},
@@ -236,7 +236,7 @@ func TestRunStartsOnlyWhatMayStart(t *testing.T) {
 }
 
 func TestADoubtStopsTheRest(t *testing.T) {
-	megabytes := strings.Repeat("x", 4<<20)
+	megabytes := strings.Repeat("x", 3_200_000)
 	inBubble(t, takes(2*time.Second), func(r *rig) {
 		r.runtime.Router.Faults.Add(api.Fault{Service: "lambda", Operation: "Invoke", Kind: api.LoseReply, Skip: 1, Times: 1})
 		began := time.Now()

@@ -180,8 +180,8 @@ func TestDeliverTellsTheRegistryOfEachStart(t *testing.T) {
 			<-time.After(10 * time.Second)
 			return nil, nil
 		})
-		// Two events of 4 MB, one after the other.
-		body := strings.Repeat("x", 4<<20)
+		// Together over 6 MB: two events, one after the other.
+		body := strings.Repeat("x", 3_200_000)
 		b, err := r.deliver(handler.Process, batchOf(record("m1", body), record("m2", body)))
 		require.NoError(r, err)
 		require.Len(r, seen, 2)
@@ -245,7 +245,7 @@ func TestDeliverStartsOnlyWhatEndsInTime(t *testing.T) {
 			<-time.After(399 * time.Second)
 			return nil, nil
 		})
-		body := strings.Repeat("x", 4<<20)
+		body := strings.Repeat("x", 3_200_000)
 		b, err := r.deliver(handler.Process, batchOf(record("m1", body), record("m2", body), record("m3", body)))
 		require.NoError(r, err)
 		assert.Equal(r, map[string]string{"m1": "handled", "m2": "handled", "m3": "unstarted"}, outcomes(b))
@@ -256,7 +256,7 @@ func TestDeliverStartsNothingMoreOnceAReportFailed(t *testing.T) {
 	inBubble(t, slot(inHand(5)), func(r *rig) {
 		r.config.Process = r.put("process", 30*time.Second, nil)
 		r.runtime.Router.Faults.Add(api.Fault{Operation: "UpdateItem", Kind: api.Fail, Times: 1, Error: api.Errorf("AccessDeniedException", "not yours")})
-		body := strings.Repeat("x", 4<<20)
+		body := strings.Repeat("x", 3_200_000)
 		b, err := r.deliver(handler.Process, batchOf(record("m1", body), record("m2", body)))
 		require.NoError(r, err)
 		assert.Equal(r, map[string]string{"m1": "unstarted", "m2": "unstarted"}, outcomes(b))
