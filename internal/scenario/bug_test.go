@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/musterq/muster/internal/local/api"
 )
 
 // bug takes one of the slot rules out of what Muster's functions say and hear.
@@ -15,8 +17,8 @@ type bug struct {
 	name string
 	// stream says that the rule is one of the stream lane.
 	stream bool
-	// seeds that have found it before are tried first.
-	seeds      []uint64
+	// faults that the rule is there for, beside those of every storm.
+	faults     []api.Fault
 	wire       func(function string, next http.RoundTripper) http.RoundTripper
 	definition func(name, definition string) string
 }
@@ -29,8 +31,7 @@ var bugs = []bug{
 		}, nil),
 	},
 	{
-		name:  "no BusyUntil",
-		seeds: []uint64{63},
+		name: "no BusyUntil",
 		wire: rewriting(func(function, target string, request map[string]any) {
 			if target == "UpdateItem" && function != "autoscaler" {
 				assign(request, "BusyUntil", map[string]any{"N": "0"})
@@ -40,7 +41,7 @@ var bugs = []bug{
 	{
 		name:   "no token",
 		stream: true,
-		seeds:  []uint64{5, 9, 15, 25, 43, 56, 61, 81},
+		faults: []api.Fault{{Service: "lambda", Operation: "Invoke", Match: invokes("jobs-pump"), Kind: api.Abandon, For: 20 * time.Second, Probability: 0.7}},
 		wire: rewriting(func(_, target string, request map[string]any) {
 			if target == "UpdateItem" {
 				weaken(request, "Token")
@@ -50,7 +51,6 @@ var bugs = []bug{
 	{
 		name:   "upsert instead of condition",
 		stream: true,
-		seeds:  []uint64{14, 23, 27, 56, 57, 64, 103, 110},
 		wire: rewriting(func(function, target string, request map[string]any) {
 			if target == "UpdateItem" && function != "autoscaler" {
 				weaken(request, "Holder")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,15 +43,15 @@ func endsWell(t *testing.T, f *scenario.Fleet, within time.Duration) {
 
 func TestHandlersThatFail(t *testing.T) {
 	once := func(bad func(context.Context) (any, error)) scenario.Handler {
-		failed := map[string]bool{}
+		var failed sync.Map
 		return func(ctx context.Context, e message.Event) (any, error) {
+			first := false
 			for _, r := range e.Records {
-				if !failed[r.MessageID] {
-					for _, r := range e.Records {
-						failed[r.MessageID] = true
-					}
-					return bad(ctx)
-				}
+				_, before := failed.LoadOrStore(r.MessageID, true)
+				first = first || !before
+			}
+			if first {
+				return bad(ctx)
 			}
 			return nil, nil
 		}
@@ -67,7 +68,6 @@ func TestHandlersThatFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachLane(t, func(t *testing.T, lane string) {
 				f := scenario.Start(t, scenario.Options{
-					// One batch at a time: the handler's memory is not locked.
 					Parameters: map[string]string{"Lane": lane, "MaxConcurrency": "1"}, Process: once(bad),
 				})
 				defer f.Close()
