@@ -193,16 +193,6 @@ func reads(wire func(function.Lookup) error) (map[string]bool, error) {
 	return names, err
 }
 
-// tolerated are variables that the template gives to functions which do not
-// read them.
-var tolerated = map[string][]string{
-	"AutoscalerFunction": {"IDLE_SECONDS"},
-	"CourierFunction":    {"LANE"},
-	"PollFunction":       {"LANE"},
-	"PumpFunction":       {"LANE"},
-	"SettleFunction":     {"LANE"},
-}
-
 // environmentViolations lists where a function's environment in the template
 // and what its code reads do not agree.
 func (t template) environmentViolations() ([]string, error) {
@@ -232,9 +222,6 @@ func (t template) environmentViolations() ([]string, error) {
 		wanted, err := reads(wire)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		for _, name := range tolerated[id] {
-			wanted[name] = wanted[name] || keys(properties.Environment.Variables)[name]
 		}
 		found = append(found, compare(id, "Environment", wanted, keys(properties.Environment.Variables))...)
 	}

@@ -301,7 +301,10 @@ func (s *shift) patience() time.Duration {
 	idle := s.config.Idle - now.Sub(s.lastWork)
 	busy := s.inHand > 0
 	s.mu.Unlock()
-	if s.worker.Stay || busy {
+	switch {
+	case s.worker.Stay:
+		idle = longPoll
+	case busy:
 		idle = s.config.Idle
 	}
 	if idle <= 0 {

@@ -45,10 +45,12 @@ func (r *Registry) RecordTick(ctx context.Context, id string, now time.Time, t T
 	return nil
 }
 
-// Ticks returns the newest ticks, newest first.
+// Ticks returns the newest ticks, newest first. DynamoDB keeps what has expired
+// for a while yet; that is left out.
 func (r *Registry) Ticks(ctx context.Context, limit int) ([]Tick, error) {
 	var ticks []Tick
-	err := r.table.Get("Fleet", r.fleet+"#ticks").Order(dynamo.Descending).Limit(limit).All(ctx, &ticks)
+	err := r.table.Get("Fleet", r.fleet+"#ticks").Order(dynamo.Descending).
+		Filter("$ > ?", "ExpiresAt", time.Now().Unix()).Limit(limit).All(ctx, &ticks)
 	if err != nil && !errors.Is(err, dynamo.ErrNotFound) {
 		return nil, fmt.Errorf("read the ticks: %w", err)
 	}
