@@ -18,7 +18,7 @@ func TestTemplateIsViolated(t *testing.T) {
 		want     []string
 	}{
 		"a parameter without a description": {
-			"    Description: The longest backoff in seconds.\n", "",
+			"    Description: The longest backoff in seconds, at most 11 of the 12 hours that SQS keeps a message invisible.\n", "",
 			[]string{"BackoffMaxSeconds has no Description"},
 		},
 		"a parameter without a default": {
