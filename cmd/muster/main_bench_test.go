@@ -30,7 +30,7 @@ func BenchmarkRun(b *testing.B) {
 	rate, sum := regexp.MustCompile(`([\d,]+) messages a second`), 0.0
 	for b.Loop() {
 		output, err := exec.CommandContext(b.Context(), muster, "run", "--messages", file, "--handler", "runtime:"+handler,
-			"--lane", "stream", "--max-concurrency", "20", "--parallelism", "5", "--messages-per-worker", "1000", "--idle-seconds", "1").CombinedOutput()
+			"--lane", "stream", "--max-concurrency", "20", "--parallelism", "5", "--messages-per-worker", "1000", "--idle-seconds", "1", "--timeout", "5m").CombinedOutput()
 		require.NoError(b, err, string(output))
 		match := rate.FindSubmatch(output)
 		require.NotNil(b, match, string(output))
