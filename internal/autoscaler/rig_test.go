@@ -194,15 +194,6 @@ func (r *rig) snapshot() registry.Snapshot {
 	return s
 }
 
-// names of the executions to start.
-func names(out autoscaler.Output) []string {
-	var names []string
-	for _, s := range out.Starts {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
 // count counts calls of an operation from now on.
 func (r *rig) count(operation string) func() int {
 	var mu sync.Mutex

@@ -163,7 +163,7 @@ func loadMessages(s *streams, name string) ([]outgoing, error) {
 		if err != nil {
 			return nil, usage(fmt.Errorf("--messages: %w", err))
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // only read
 		in = file
 	}
 	messages, err := readMessages(name, in)

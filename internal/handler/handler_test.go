@@ -239,9 +239,9 @@ func TestInvokeIsRefused(t *testing.T) {
 				assert.ErrorContains(r, err, "invoke "+arn+": ")
 				assert.ErrorContains(r, err, c.code)
 				var doubt *handler.DoubtError
-				assert.False(r, errors.As(err, &doubt), "it surely did not run")
+				assert.NotErrorAs(r, err, &doubt, "it surely did not run")
 				var failed *handler.FunctionError
-				assert.False(r, errors.As(err, &failed))
+				assert.NotErrorAs(r, err, &failed)
 				assert.NotErrorIs(r, err, handler.ErrThrottled)
 			})
 		})

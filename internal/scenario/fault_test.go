@@ -105,7 +105,7 @@ func TestAHandlerThatAlwaysFailsDeadLetters(t *testing.T) {
 		f.Wake()
 		endsWell(t, f, 30*time.Minute)
 		assert.Equal(t, 36, f.Handled())
-		assert.Len(t, f.DeadLettered(), 0, "NothingLost received them all")
+		assert.Empty(t, f.DeadLettered(), "NothingLost received them all")
 		_, dead := f.Depth()
 		assert.Equal(t, 4, dead)
 	})

@@ -195,7 +195,7 @@ func (l *Lane) records(ctx context.Context, b Batch) ([]message.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get the batch %s from bucket %s: %w", b.Object, l.config.Bucket, err)
 	}
-	defer out.Body.Close()
+	defer func() { _ = out.Body.Close() }() // only read
 	payload, err := io.ReadAll(out.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read the batch %s: %w", b.Object, err)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestCredential(t *testing.T) {
 		"not a scope":    {authorization: "AWS4-HMAC-SHA256 Credential=AKID", url: "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := httptest.NewRequest("POST", c.url, nil)
+			r := httptest.NewRequest(http.MethodPost, c.url, nil)
 			if c.authorization != "" {
 				r.Header.Set("Authorization", c.authorization)
 			}

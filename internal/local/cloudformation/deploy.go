@@ -153,7 +153,6 @@ func (p *plan) holds(condition string) bool { return condition == "" || p.scope.
 func (p *plan) arrange() error {
 	byName := map[string]*Resource{}
 	var names []string
-	var unknown []string
 	for i := range p.template.Resources {
 		r := &p.template.Resources[i]
 		if !p.holds(r.Condition) {
@@ -166,7 +165,6 @@ func (p *plan) arrange() error {
 	for _, name := range names {
 		r := byName[name]
 		if p.options.Providers[r.Type] == nil {
-			unknown = append(unknown, r.Type)
 			faults = append(faults, p.scope.fault(r.Line, "Template format error: Unrecognized resource types: [%s]", r.Type))
 		}
 	}

@@ -2,7 +2,6 @@ package cloudformation_test
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"strings"
 	"sync"
@@ -100,10 +99,10 @@ func TestFailureKeepsWhatWasMade(t *testing.T) {
 `), o)
 	assert.EqualError(t, err, `t.yaml:7: B (AWS::SQS::Queue): ValidationException: The embedded runtime does not know the member "Nonsense" of queueProperties.`)
 	var failed *cloudformation.ResourceError
-	require.True(t, errors.As(err, &failed))
+	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, "B", failed.LogicalID)
 	var cause *api.Error
-	require.True(t, errors.As(err, &cause))
+	require.ErrorAs(t, err, &cause)
 	assert.Equal(t, "ValidationException", cause.Code)
 
 	assert.Equal(t, []string{"A"}, r.order())
@@ -220,7 +219,8 @@ func TestPhysicalNames(t *testing.T) {
 		return r.requests[0].Name
 	}
 	assert.Regexp(t, "^jobs-Queue-[A-Z2-7]{12}$", name("jobs", "Queue", "AWS::SQS::Queue"))
-	assert.Equal(t, name("jobs", "Queue", "AWS::SQS::Queue"), name("jobs", "Queue", "AWS::SQS::Queue"))
+	once := name("jobs", "Queue", "AWS::SQS::Queue")
+	assert.Equal(t, once, name("jobs", "Queue", "AWS::SQS::Queue"), "the same each time")
 	assert.NotEqual(t, name("jobs", "Queue", "AWS::SQS::Queue")[11:], name("work", "Queue", "AWS::SQS::Queue")[11:])
 	assert.Regexp(t, "^jobs-bucket-[a-z2-7]{12}$", name("jobs", "Bucket", "AWS::S3::Bucket"))
 

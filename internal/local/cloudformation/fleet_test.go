@@ -3,7 +3,6 @@ package cloudformation_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -126,7 +125,7 @@ func TestFleetRefusesParametersAllAtOnce(t *testing.T) {
 		"Parameters: [ProcessHandler] must have values\n"+
 		"Parameters: [Nonsense] do not exist in the template")
 	var v *cloudformation.Violation
-	require.True(t, errors.As(err, &v))
+	require.ErrorAs(t, err, &v)
 	assert.Equal(t, "Lane", v.Parameter)
 }
 

@@ -3,7 +3,6 @@ package cloudwatch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -341,7 +340,7 @@ func TestThroughTheSDK(t *testing.T) {
 		require.NoError(t, err)
 		_, err = client.DeleteAlarms(t.Context(), &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"none"}})
 		var missing *types.ResourceNotFound
-		require.True(t, errors.As(err, &missing), "%v", err)
+		require.ErrorAs(t, err, &missing, "%v", err)
 
 		// The AWS CLI of Debian speaks the query protocol.
 		query := func(form string) string {

@@ -1,7 +1,6 @@
 package dynamodb_test
 
 import (
-	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -140,7 +139,7 @@ func TestTypedErrors(t *testing.T) {
 	require.Equal(t, "TransactionConflict", *cancelled.CancellationReasons[0].Code)
 	_, _ = router.Faults.Add(api.Fault{Service: "dynamodb", Operation: "GetItem", Kind: api.LoseReply})
 	_, err = client(router).GetItem(t.Context(), &sdk.GetItemInput{TableName: &table, Key: key})
-	require.True(t, errors.Is(err, api.ErrReplyLost))
+	require.ErrorIs(t, err, api.ErrReplyLost)
 }
 
 // A failed condition shows the item that failed it.

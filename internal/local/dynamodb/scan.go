@@ -102,7 +102,7 @@ func (in *ScanInput) segment() (segment, error) {
 // from walks the partitions of a segment, behind a key if the scan resumes.
 func (s *store) from(start key, resumes bool, g segment) func(yield func([]*row) bool) {
 	return func(yield func([]*row) bool) {
-		first := 0
+		var first int
 		if resumes {
 			name := text(start.partition)
 			first = s.seek(position(name), name)

@@ -3,7 +3,6 @@ package eventbridge
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -213,7 +212,7 @@ func TestThroughTheSDK(t *testing.T) {
 
 		_, err = client.DescribeRule(context.Background(), &eventbridge.DescribeRuleInput{Name: aws.String("none")})
 		var missing *types.ResourceNotFoundException
-		require.True(t, errors.As(err, &missing), "%v", err)
+		require.ErrorAs(t, err, &missing, "%v", err)
 		assert.Equal(t, "Rule none does not exist on EventBus default.", missing.ErrorMessage())
 	})
 }

@@ -82,7 +82,7 @@ func (e *funcEnvironment) call(ctx context.Context, payload []byte, done chan<- 
 // goErrorPayload words an error as aws-lambda-go does: the type is the name of
 // the error's own Go type, never of one that it wraps.
 func goErrorPayload(err error) []byte {
-	if reported, ok := err.(messages.InvokeResponse_Error); ok {
+	if reported, ok := err.(messages.InvokeResponse_Error); ok { //nolint:errorlint // aws-lambda-go does not unwrap either
 		return marshalError(reported)
 	}
 	return marshalError(messages.InvokeResponse_Error{Message: err.Error(), Type: typeName(err)})

@@ -73,7 +73,7 @@ func (i *instance) stop() {
 // be held.
 func (s *Service) newInstance(f *function) *instance {
 	id := make([]byte, 16)
-	s.random.Read(id)
+	_, _ = s.random.Read(id) // never fails
 	name := fmt.Sprintf("%s/[%s]%x", time.Now().UTC().Format("2006/01/02"), latest, id)
 	i := &instance{function: f, generation: f.generation}
 	i.accessKey = "ASIA" + s.letters(16)
@@ -95,7 +95,7 @@ func (s *Service) newInstance(f *function) *instance {
 func (s *Service) letters(n int) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 	text := make([]byte, n)
-	s.random.Read(text)
+	_, _ = s.random.Read(text) // never fails
 	for i, b := range text {
 		text[i] = alphabet[b%32]
 	}
@@ -105,6 +105,6 @@ func (s *Service) letters(n int) string {
 // traceID is an X-Ray trace header. The lock must be held.
 func (s *Service) traceID() string {
 	id := make([]byte, 20)
-	s.random.Read(id)
+	_, _ = s.random.Read(id) // never fails
 	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", time.Now().Unix(), hex.EncodeToString(id[:12]), hex.EncodeToString(id[12:]))
 }

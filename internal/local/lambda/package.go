@@ -69,7 +69,7 @@ func extract(root *os.Root, file *zip.File, limit int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // only read
 	out, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode.Perm()|0o600)
 	if err != nil {
 		return 0, err

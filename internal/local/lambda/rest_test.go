@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -162,7 +161,7 @@ func jsonOfSize(n int) []byte { return []byte(`"` + strings.Repeat("x", n-2) + `
 func TestRESTRefusesTheUnsigned(t *testing.T) {
 	s := newService(t, lambda.Options{})
 	w := httptest.NewRecorder()
-	s.API().REST.ServeHTTP(w, httptest.NewRequest("GET", "/2015-03-31/functions/", nil))
+	s.API().REST.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/2015-03-31/functions/", nil))
 	assert.Equal(t, 403, w.Code)
 	assert.Equal(t, "MissingAuthenticationTokenException", w.Header().Get("X-Amzn-Errortype"))
 }
@@ -284,7 +283,7 @@ func TestSDKCreateFunction(t *testing.T) {
 	}
 	s.Close()
 	_, err = os.Stat(ran.Env["LAMBDA_TASK_ROOT"])
-	assert.True(t, errors.Is(err, os.ErrNotExist), "packages go with the service")
+	assert.ErrorIs(t, err, os.ErrNotExist, "packages go with the service")
 }
 
 func zipped(t *testing.T, name string, content []byte) []byte {

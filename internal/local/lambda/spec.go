@@ -231,7 +231,7 @@ func goBuild(path, dir string) (Code, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(built)
+	defer func() { _ = os.RemoveAll(built) }() // a temporary folder
 	build := exec.Command(tool, "build", "-o", filepath.Join(built, "bootstrap"), ".")
 	build.Dir = folder
 	if out, err := build.CombinedOutput(); err != nil {

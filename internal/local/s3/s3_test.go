@@ -120,11 +120,11 @@ func TestObjects(t *testing.T) {
 	}
 	_, _, err = w.get(t, &s3.GetObjectInput{Key: aws.String("a b/c+d/ü")})
 	var noKey *types.NoSuchKey
-	require.True(t, errors.As(err, &noKey), "%v", err)
+	require.ErrorAs(t, err, &noKey, "%v", err)
 	assert.Equal(t, "The specified key does not exist.", noKey.ErrorMessage())
 	_, err = w.client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("bodies"), Key: aws.String("none")})
 	var notFound *types.NotFound
-	require.True(t, errors.As(err, &notFound), "%v", err)
+	require.ErrorAs(t, err, &notFound, "%v", err)
 }
 
 func TestChecksumAlgorithms(t *testing.T) {

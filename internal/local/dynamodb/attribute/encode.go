@@ -52,9 +52,9 @@ func (v String) appendJSON(b []byte) []byte {
 	return append(appendText(b, string(v)), '}')
 }
 
-func (v Number) appendJSON(b []byte) []byte {
+func (n Number) appendJSON(b []byte) []byte {
 	b = append(b, `{"N":`...)
-	return append(appendText(b, string(v)), '}')
+	return append(appendText(b, string(n)), '}')
 }
 
 func (v Binary) appendJSON(b []byte) []byte {

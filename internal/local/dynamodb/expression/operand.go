@@ -58,7 +58,7 @@ func valueOf(o operand, item attribute.Map, scope Scope) attribute.Value {
 
 // sizeOf is the function size(): bytes of strings and binaries, else elements.
 func sizeOf(value attribute.Value) attribute.Value {
-	size := 0
+	var size int
 	switch v := value.(type) {
 	case attribute.String:
 		size = len(v)

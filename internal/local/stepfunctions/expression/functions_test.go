@@ -196,7 +196,9 @@ func TestFunctionPathErrors(t *testing.T) {
 	_, err = e.Eval(&Scope{Input: parse(t, `{"other": 1}`)}, "F.$")
 	assert.Equal(t, &Error{"States.Runtime", "The function 'States.ArrayLength($.nope)' had the following error: " +
 		`The JsonPath argument for the field '$.nope' could not be found in the input '{"other":1}'`}, err)
-	assert.EqualError(t, err, "States.Runtime: "+err.(*Error).Cause)
+	var failed *Error
+	require.ErrorAs(t, err, &failed)
+	assert.EqualError(t, err, "States.Runtime: "+failed.Cause)
 }
 
 func TestParseExpressionRefuses(t *testing.T) {
