@@ -17,10 +17,18 @@ import (
 // command is the muster executable of these tests, its functions beside it.
 var command string
 
-// TestMain makes this test binary the command itself when it is called muster.
+// TestMain makes this test binary the command itself when it is called muster,
+// and a handler when it is called bootstrap.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "muster" {
+	switch filepath.Base(os.Args[0]) {
+	case "muster":
 		os.Exit(Main(os.Args[1:]))
+	case "bootstrap":
+		if err := bootstrap(); err != nil {
+			os.Stderr.WriteString("bootstrap: " + err.Error() + "\n")
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(testMain(m))
 }
