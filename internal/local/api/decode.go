@@ -13,9 +13,14 @@ import (
 // It fails with ValidationException for an unknown member and with
 // SerializationException for what is no such JSON.
 func Decode(input []byte, v any) error {
-	if len(bytes.TrimSpace(input)) == 0 {
+	if len(bytes.TrimSpace(input)) == 0 || quick(input, reflect.ValueOf(v).Elem()) {
 		return nil
 	}
+	return decode(input, v)
+}
+
+// decode is Decode by way of encoding/json, which tells what is wrong.
+func decode(input []byte, v any) error {
 	if err := json.Unmarshal(input, v); err != nil {
 		return Errorf("SerializationException", "%s", err)
 	}

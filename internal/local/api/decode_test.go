@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,14 @@ type decoded struct {
 	Since      time.Time
 	Tree       *node
 	Number     *int
+	Small      int8
+	Rate       float64
+	Exact      json.Number
+	Yes        *bool
+	Bytes      []byte
+	Pair       [2]node
+	Few        []string
+	ByName     map[string]*node
 	page
 }
 
@@ -76,6 +85,49 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// TestDecodeQuickly has what clients send, which encoding/json is not asked for.
+func TestDecodeQuickly(t *testing.T) {
+	input := `{ "QueueUrl":"q", "Entries":[{"ID":"1"},null], "Attributes":{"a":{"DataType":"x"}}, "Names":{"a":"\\\"\/\n","b":null},
+		"Lists":[[],[{"Name":"é"}],null], "Raw":{"a":[1.5e-3,true,false,null]}, "Any":[{"b":-0}], "Since":"2026-09-01T00:00:00Z",
+		"Tree":{"Children":[null,{"Name":"\u0041"}]}, "Number":-12, "Small":127, "Rate":2E+2, "Exact":10.0, "Yes":false, "Bytes":"YWI=",
+		"Few":[], "ByName":{"x":null,"y":{}}, "nextToken":"t" }`
+	var got, want decoded
+	require.True(t, quick([]byte(input), reflect.ValueOf(&got).Elem()))
+	require.NoError(t, json.Unmarshal([]byte(input), &want))
+	assert.Equal(t, want, got)
+}
+
+// TestDecodeCarefully has what is left to encoding/json, and that nothing stays
+// of the attempt to do without.
+func TestDecodeCarefully(t *testing.T) {
+	for name, input := range map[string]string{
+		"unknown member":     `{"QueueUrl":"q","Queue":1}`,
+		"another case":       `{"QueueUrl":"q","queueUrl":"r"}`,
+		"a member twice":     `{"Entries":[{"ID":"1"}],"Entries":[{}]}`,
+		"another type":       `{"QueueUrl":"q","Number":"1"}`,
+		"too large":          `{"QueueUrl":"q","Small":128}`,
+		"names in an array":  `{"QueueUrl":"q","Pair":[{"Name":"a"}]}`,
+		"control characters": "{\"QueueUrl\":\"q\",\"nextToken\":\"\n\"}",
+		"not JSON":           `{"QueueUrl":"q",}`,
+		"a leading zero":     `{"QueueUrl":"q","Number":01}`,
+		"no escape":          `{"QueueUrl":"\x"}`,
+		"half an escape":     `{"QueueUrl":"\u12"}`,
+		"more to come":       `{"QueueUrl":"q"} 1`,
+		"too deep":           `{"QueueUrl":"q","Any":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got decoded
+			assert.False(t, quick([]byte(input), reflect.ValueOf(&got).Elem()))
+			assert.Zero(t, got)
+		})
+	}
+	t.Run("not zero", func(t *testing.T) {
+		got := decoded{QueueURL: "q"}
+		require.NoError(t, Decode([]byte(`{"nextToken":"t"}`), &got))
+		assert.Equal(t, decoded{QueueURL: "q", page: page{NextToken: "t"}}, got)
+	})
+}
+
 // FuzzDecode compares Decode with encoding/json, which does not tell upper from
 // lower case: it takes nothing more, and what it refuses alone is a name that
 // is not spelled as the struct spells it.
@@ -83,6 +135,7 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"QueueUrl":"q","Entries":[{"ID":"1"}],"Attributes":{"a":{"DataType":"x"}}}`,
 		`{"queueurl":"\\","Raw":[{"a":"\"]"}],"Lists":[[{"Name":"n","Children":[]}]]}`,
+		`{"Small":-1,"Rate":0.5e1,"Exact":10,"Yes":null,"Bytes":"YQ==","Pair":[{"Name":"\ud83d\ude00"}],"Few":["é\/\n"],"ByName":{"\t":{}},"Number":0}`,
 		`{"Tree":{"children":[]},"Number":1,"nextToken":"","Any":{"q":[{}]}} `,
 	} {
 		f.Add([]byte(seed))
@@ -93,6 +146,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		var got, want decoded
 		err := Decode(input, &got)
+		var careful decoded
+		require.Equal(t, decode(input, &careful), err)
+		assert.Equal(t, careful, got)
 		d := json.NewDecoder(bytes.NewReader(input))
 		d.DisallowUnknownFields()
 		expected := d.Decode(&want)
@@ -107,7 +163,7 @@ func FuzzDecode(f *testing.F) {
 		name, ok := strings.CutPrefix(err.Error(), `ValidationException: The embedded runtime does not know the member "`)
 		require.True(t, ok, "%s", err)
 		name, _, _ = strings.Cut(name, `" of decoded.`)
-		for _, known := range []string{"QueueUrl", "Entries", "ID", "Attributes", "DataType", "Names", "Lists", "Name", "Children", "Raw", "Any", "Since", "Tree", "Number", "nextToken"} {
+		for _, known := range []string{"QueueUrl", "Entries", "ID", "Attributes", "DataType", "Names", "Lists", "Name", "Children", "Raw", "Any", "Since", "Tree", "Number", "Small", "Rate", "Exact", "Yes", "Bytes", "Pair", "Few", "ByName", "nextToken"} {
 			assert.NotEqual(t, known, name)
 		}
 	})
