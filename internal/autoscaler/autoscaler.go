@@ -35,6 +35,12 @@ const (
 	// bucket that the account has for it.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 	describeLimit = 30
+	// startsLimit is how many executions one tick starts, new and doubtful ones:
+	// each is about 350 bytes of the tick's answer, up to 600 with a long fleet
+	// name, and a state takes 256 KiB. An answer over that would never get through,
+	// and the reservations that it names with it.
+	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+	startsLimit = 300
 	// tries of a tick that finds the registry changed under its hands.
 	tries = 4
 )
@@ -162,7 +168,10 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, died 
 	if err != nil {
 		return Output{}, err
 	}
-	decision := scale.Decide(t.observe(depth), a.config.Policy)
+	again := t.doubtful()
+	policy := a.config.Policy
+	policy.StepLimit = min(policy.StepLimit, startsLimit-len(again))
+	decision := scale.Decide(t.observe(depth), policy)
 	reserved, err := t.commit(ctx, decision)
 	if err != nil {
 		return Output{}, err
@@ -172,7 +181,7 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, died 
 		t.notes += "; orders failed: " + registry.Shorten(err.Error())
 	}
 	out := Output{Starts: []Start{}, Reason: decision.Reason + t.notes}
-	for _, w := range append(t.doubtful(), reserved...) {
+	for _, w := range append(again, reserved...) {
 		out.Starts = append(out.Starts, Start{Fleet: a.config.Fleet, Worker: w.ID(), Name: w.Holder, Input: json.RawMessage(w.Input)})
 	}
 	err = a.registry.RecordTick(ctx, in.Tick, t.now, registry.Tick{

@@ -1,6 +1,9 @@
 package autoscaler_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +143,41 @@ func TestDoubtfulAndNewStartsGoTogether(t *testing.T) {
 		require.NoError(r, err)
 		assert.Equal(r, 1, ticks[0].Started, "only what is new")
 	})
+}
+
+// What a tick asks the state machine to start must fit into state, or no start
+// would ever get through.
+func TestStartsFitIntoState(t *testing.T) {
+	for name, reservations := range map[string]int{"all new": 0, "new and doubtful": 120, "too many in doubt": 700} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.config.Fleet = strings.Repeat("f", 128)
+				r.registry = registry.New(r.runtime.Config(), "muster", r.config.Fleet)
+				r.config.Policy.MaxConcurrency, r.config.Policy.StepLimit, r.config.Policy.MessagesPerWorker = 4000, 1000, 1
+				r.send(1000)
+				var held []registry.Worker
+				for i := range reservations {
+					held = append(held, slot(fmt.Sprintf("%036d", i), reserved(minute9), func(w *registry.Worker) { w.Input = inputOf(w.ID(), autoscaler.Stream) }))
+				}
+				r.hold(registry.Control{}, held...)
+				started := map[string]bool{}
+				for range 40 {
+					out := r.ticks(scheduled)
+					assert.Len(r, out.Starts, 300)
+					answer, err := json.Marshal(out)
+					require.NoError(r, err)
+					assert.Less(r, len(answer), 200*1024)
+					for _, s := range out.Starts {
+						started[s.Name] = true
+					}
+					time.Sleep(time.Minute)
+				}
+				for _, w := range held {
+					assert.Contains(r, started, w.Holder, "each doubtful start has its turn")
+				}
+			})
+		})
+	}
 }
 
 func TestDraining(t *testing.T) {

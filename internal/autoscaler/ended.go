@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -71,20 +72,19 @@ func (t *tick) learn(ctx context.Context, workers []registry.Worker, told end) e
 		// It may have left by itself: its end counts all the same.
 		t.bury(told.holder)
 	}
-	lookups := describeLimit
+	lookups := t.lookups(workers)
 	for _, w := range workers {
 		known := end{}
 		switch {
 		case w.Ended:
 		case w.Holder == told.holder:
 			known = told
-		case lookups > 0 && t.questionable(w):
-			lookups--
+		case lookups[w.Item]:
 			var err error
 			known, err = t.describe(ctx, w)
 			var throttled smithy.APIError
 			if errors.As(err, &throttled) && throttled.ErrorCode() == "ThrottlingException" {
-				lookups = 0
+				clear(lookups)
 				t.notes += "; Step Functions throttles the look-up of silent workers"
 			} else if err != nil {
 				return err
@@ -114,6 +114,21 @@ func (t *tick) bury(holder string) {
 	if holder != t.control.Died {
 		t.died = holder
 	}
+}
+
+// lookups are the items of the workers whose executions this tick looks up.
+func (t *tick) lookups(workers []registry.Worker) map[string]bool {
+	var items []string
+	for _, w := range workers {
+		if !w.Ended && t.questionable(w) {
+			items = append(items, w.Item)
+		}
+	}
+	chosen := map[string]bool{}
+	for _, item := range turn(items, describeLimit) {
+		chosen[item] = true
+	}
+	return chosen
 }
 
 // questionable says whether a worker's execution should be looked up: it fell
@@ -153,7 +168,8 @@ func (t *tick) describe(ctx context.Context, w registry.Worker) (end, error) {
 }
 
 // doubtful are the reservations whose start may have failed: started again
-// under the same name and input, which Step Functions makes idempotent.
+// under the same name and input, which Step Functions makes idempotent. When
+// there are too many for one tick each has its turn.
 func (t *tick) doubtful() []registry.Worker {
 	var again []registry.Worker
 	for _, w := range t.workers {
@@ -161,5 +177,15 @@ func (t *tick) doubtful() []registry.Worker {
 			again = append(again, w)
 		}
 	}
-	return again
+	return turn(again, startsLimit)
+}
+
+// turn picks at most limit of all, by chance, so that none waits for ever behind
+// some that never get done.
+func turn[T any](all []T, limit int) []T {
+	if len(all) <= limit {
+		return all
+	}
+	from := rand.IntN(len(all))
+	return append(slices.Clone(all[from:]), all[:from]...)[:limit]
 }

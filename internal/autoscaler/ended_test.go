@@ -3,6 +3,7 @@ package autoscaler_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -148,10 +149,7 @@ func TestLookUpsAreLimited(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		var workers []registry.Worker
 		for i := range 40 {
-			w := slot(fmt.Sprintf("%02d", i), func(w *registry.Worker) {
-				// The higher the number, the longer it has been silent.
-				w.ReportedAt = registry.Instant(fmt.Sprintf("2000-01-01T00:04:%02d.000Z", 59-i))
-			})
+			w := slot(fmt.Sprintf("%02d", i), silent)
 			workers = append(workers, w)
 			r.run(w, "SUCCEEDED")
 		}
@@ -159,10 +157,33 @@ func TestLookUpsAreLimited(t *testing.T) {
 		lookups := r.count("DescribeExecution")
 		r.ticks(scheduled)
 		assert.Equal(r, 30, lookups())
-		assert.Equal(r, workers[:10], r.snapshot().Workers, "the longest silent first")
+		assert.Len(r, r.snapshot().Workers, 10)
 		r.ticks(scheduled)
 		assert.Equal(r, 40, lookups())
 		assert.Empty(r, r.snapshot().Workers)
+	})
+}
+
+// Workers that are silent and run on are looked up again and again: those behind
+// them have their turn all the same.
+func TestEachSilentWorkerHasItsTurn(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		var workers []registry.Worker
+		for i := range 61 {
+			end := "RUNNING"
+			if i >= 57 {
+				end = "SUCCEEDED"
+			}
+			w := slot(fmt.Sprintf("%02d", i), silent)
+			workers = append(workers, w)
+			r.run(w, end)
+		}
+		r.hold(registry.Control{}, workers...)
+		for range 40 {
+			r.ticks(scheduled)
+			time.Sleep(time.Minute)
+		}
+		assert.Len(r, r.snapshot().Workers, 57)
 	})
 }
 
