@@ -286,7 +286,7 @@ func (t *tick) order(ctx context.Context, d scale.Decision) error {
 		switch {
 		case drain[w.ID()]:
 			_, err = t.registry.Order(ctx, w, registry.Drain)
-		case w.Orders == registry.CarryOn && w.State == registry.Working && w.Revision != t.config.WorkerRevision:
+		case w.Orders == registry.CarryOn && w.State == registry.Working && t.outdated(w):
 			if w.Input, err = t.input(w.ID()); err != nil {
 				return err
 			}
@@ -300,6 +300,18 @@ func (t *tick) order(ctx context.Context, d scale.Decision) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// outdated says whether a worker's execution runs an older definition or, in the
+// steps lane, with older time-outs: its tasks would give up on handlers that may
+// take longer by now.
+func (t *tick) outdated(w registry.Worker) bool {
+	if w.Revision != t.config.WorkerRevision {
+		return true
+	}
+	var input workerInput
+	err := json.Unmarshal([]byte(w.Input), &input)
+	return w.Lane == Steps && (err != nil || input.Timeouts != steps.TimeoutsOf(t.config.Process.Timeout, t.config.Transform.Timeout))
 }
 
 // workerInput is the input of a worker's execution.

@@ -291,6 +291,32 @@ func TestANewRevisionIsHandedOverTo(t *testing.T) {
 	}
 }
 
+// A task whose time-out is shorter than its handler's would give up on handlers
+// that are well, until its worker goes home.
+func TestNewTimeoutsAreHandedOverTo(t *testing.T) {
+	current := func(w *registry.Worker) { w.Input = inputOf("a", w.Lane) }
+	older := func(w *registry.Worker) {
+		w.Input = strings.Replace(inputOf("a", w.Lane), `"process":60`, `"process":40`, 1)
+	}
+	handOver := func(w *registry.Worker) { w.Orders = registry.HandOver }
+	for name, c := range map[string]struct{ before, after registry.Worker }{
+		"in the steps lane":               {slot("a", inSteps, older), slot("a", inSteps, current, handOver)},
+		"not if they are the same":        {slot("a", inSteps, current), slot("a", inSteps, current)},
+		"not twice":                       {slot("a", inSteps, current, handOver), slot("a", inSteps, current, handOver)},
+		"not who leaves":                  {slot("a", inSteps, older, draining), slot("a", inSteps, older, draining)},
+		"not where no task waits by them": {slot("a", older), slot("a", older)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.config.Lane = c.before.Lane
+				r.hold(registry.Control{}, c.before)
+				r.ticks(scheduled)
+				assert.Equal(r, []registry.Worker{c.after}, r.snapshot().Workers)
+			})
+		})
+	}
+}
+
 func TestAWorkerThatMovesGetsItsOrdersNextTime(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.config.WorkerRevision = "r2"
