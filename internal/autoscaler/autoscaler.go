@@ -284,7 +284,8 @@ func (t *tick) order(ctx context.Context, d scale.Decision) error {
 	for _, w := range t.workers {
 		var err error
 		switch {
-		case drain[w.ID()]:
+		case drain[w.ID()], w.Lane != t.config.Lane && w.Orders != registry.Drain:
+			// The slot rules differ by lane: a worker does not change its own.
 			_, err = t.registry.Order(ctx, w, registry.Drain)
 		case w.Orders == registry.CarryOn && w.State == registry.Working && t.outdated(w):
 			if w.Input, err = t.input(w.ID()); err != nil {

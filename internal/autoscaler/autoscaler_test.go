@@ -317,6 +317,15 @@ func TestNewTimeoutsAreHandedOverTo(t *testing.T) {
 	}
 }
 
+func TestWorkersOfTheOtherLaneGoHome(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.config.WorkerRevision = "r2"
+		r.hold(registry.Control{}, slot("a", inSteps), slot("b", inSteps, reserved(now)), slot("c", inSteps, draining))
+		r.ticks(scheduled)
+		assert.Equal(r, []registry.Worker{slot("a", inSteps, draining), slot("b", inSteps, reserved(now), draining), slot("c", inSteps, draining)}, r.snapshot().Workers)
+	})
+}
+
 func TestAWorkerThatMovesGetsItsOrdersNextTime(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.config.WorkerRevision = "r2"
