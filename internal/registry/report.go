@@ -113,11 +113,12 @@ func (r *Registry) BeginBatch(ctx context.Context, p Post, seq int64, now, busyU
 }
 
 // ExtendBatch says that a handler of the batch is about to start and may run
-// until busyUntil. Once the execution is known to have ended it is too late.
+// until busyUntil. Once the batch was settled or the execution is known to have
+// ended it is too late.
 func (r *Registry) ExtendBatch(ctx context.Context, p Post, seq int64, now, busyUntil time.Time) (Worker, error) {
 	return r.write(ctx, p, r.at(p).
 		Set("BusyUntil", busyUntil.UnixMilli()).Set("ReportedAt", At(now)).
-		If("$ = ? AND $ = ?", "Seq", seq, "Ended", false))
+		If("$ = ? AND $ < ? AND $ = ?", "Seq", seq, "Settled", seq, "Ended", false))
 }
 
 // EndBatch takes back what was said about the batch's handlers: they have

@@ -106,6 +106,7 @@ func TestExtendBatch(t *testing.T) {
 		"of the batch in hand":       {before: slot(batch(5, 4), busyUntil(minute2)), do: extend, after: slot(batch(5, 4), reportedAt(minute1), busyUntil(minute9))},
 		"of an execution that ended": {before: slot(batch(5, 4), ended), do: extend, err: registry.ErrRelieved},
 		"of an older batch":          {before: slot(batch(6, 5)), do: extend, err: registry.ErrRelieved},
+		"of a batch that is settled": {before: slot(batch(5, 5)), do: extend, err: registry.ErrRelieved},
 		"of a batch yet to begin":    {before: slot(batch(4, 4)), do: extend, err: registry.ErrRelieved},
 		"of another execution":       {before: slot(batch(5, 4), heldBy("worker-a-4")), do: extend, err: registry.ErrRelieved},
 		"of a worker that went home": {do: extend, err: registry.ErrRelieved},

@@ -35,7 +35,10 @@ func (l *Lane) Deliver(ctx context.Context, request string, in CourierInput) (Ba
 	if err != nil {
 		return b, err
 	}
-	c := courier{Lane: l, ctx: ctx, batch: &b, post: registry.Post{Worker: in.Worker, Execution: in.Execution}, target: target}
+	c := courier{
+		Lane: l, ctx: ctx, batch: &b, post: registry.Post{Worker: in.Worker, Execution: in.Execution}, target: target,
+		lastStart: time.Now().Add(handler.Patience),
+	}
 	if !c.inTime(time.Now()) {
 		c.mark(message.All(records, fmt.Sprintf("%s handler: a batch too large for state reaches only handlers with a time-out of at most 14 minutes; this one's is %s", in.Stage, target.Timeout)), in.Stage)
 		b.Next = "settle"
@@ -87,6 +90,10 @@ type courier struct {
 	batch  *Batch
 	post   registry.Post
 	target handler.Target
+	// lastStart is when the last handler may start. One that starts later, as the
+	// last of several events, outlasts the state's time-out: what the others did
+	// would be lost, and the worker go on beside it.
+	lastStart time.Time
 	// err says why a handler may not start.
 	err error
 }
@@ -101,7 +108,7 @@ func (c *courier) inTime(now time.Time) bool {
 // outlived its execution, whose slot may be somebody else's by now.
 func (c *courier) mayStart() bool {
 	now := time.Now()
-	if c.err != nil || !c.inTime(now) {
+	if c.err != nil || !c.inTime(now) || now.After(c.lastStart) {
 		return false
 	}
 	busyUntil := now.Add(c.config.busyFor())
