@@ -23,6 +23,9 @@ const (
 // Patience is how long a stage waits for a handler that Lambda throttles.
 const Patience = time.Minute
 
+// arrival is how late an invocation may begin that was sent and not answered.
+const arrival = 15 * time.Second
+
 // Result is what became of the messages of a stage.
 type Result struct {
 	message.Transformed
@@ -53,7 +56,7 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 			result.Unstarted = append(result.Unstarted, b.Records...)
 			continue
 		case errors.As(err, &doubt):
-			result.Doubt = time.Now().Add(t.Timeout)
+			result.Doubt = time.Now().Add(arrival + t.Timeout)
 		}
 		if err != nil {
 			for id, reason := range message.All(b.Records, fmt.Sprintf("%s handler: %s", stage, err)) {

@@ -246,7 +246,7 @@ func TestADoubtStopsTheRest(t *testing.T) {
 		assert.Len(r, result.Failed, 1)
 		assert.Contains(r, result.Failed["m1"], "process handler: the handler's answer did not come: ")
 		assert.Equal(r, []string{"m2"}, ids(result.Unstarted))
-		assert.Equal(r, began.Add(4*time.Second+5*time.Second), result.Doubt, "the handler's whole time-out from when it became doubtful")
+		assert.Equal(r, began.Add(4*time.Second+15*time.Second+5*time.Second), result.Doubt, "a late arrival and the handler's whole time-out from when it became doubtful")
 		assert.Len(r, r.invoked(), 2)
 	})
 }

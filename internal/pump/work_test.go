@@ -250,15 +250,15 @@ func TestAReasonLongerThanAnItemIsNoTrouble(t *testing.T) {
 
 func TestADoubtfulHandlerIsWaitedFor(t *testing.T) {
 	inBubble(t, takes(2*time.Second), slot(), func(r *rig) {
-		r.config.Backoff = message.Backoff{}
+		r.config.Backoff, r.config.Idle = message.Backoff{}, time.Minute
 		r.send(10)
 		r.runtime.Router.Faults.Add(api.Fault{Service: "lambda", Operation: "Invoke", Kind: api.LoseReply, Times: 1})
 		out, err := r.shift("t1")
 		require.NoError(r, err)
 		assert.Equal(r, pump.Output{Next: "go home", Shift: 5, Handled: 10, Failed: 10}, out)
 		// The reply was lost after 2 s: neither the slot's place nor the messages
-		// are used again before another 10 s, the handler's time-out.
-		assert.Equal(r, []time.Duration{0, 12 * time.Second}, r.started())
+		// are used again before another 25 s: a late arrival and the handler's time-out.
+		assert.Equal(r, []time.Duration{0, 27 * time.Second}, r.started())
 		assert.Contains(r, r.failures()[0].Reason, "process handler: the handler's answer did not come: ")
 	})
 }
@@ -325,6 +325,7 @@ func TestTransform(t *testing.T) {
 
 func TestNothingIsProcessedBesideADoubtfulTransform(t *testing.T) {
 	inBubble(t, takes(0), slot(func(w *registry.Worker) { w.Parallelism = 1 }), func(r *rig) {
+		r.config.Idle = time.Minute
 		// Two events: the first is transformed, the second in doubt.
 		r.config.Transform = r.put("transform", 10*time.Second, func(_ context.Context, e message.Event) (any, error) { return e, nil })
 		body := strings.Repeat("x", 1<<20)
