@@ -31,6 +31,8 @@ type Result struct {
 	message.Transformed
 	// Unstarted were not handed to a handler: no failed attempt.
 	Unstarted []message.Record
+	// Throttled were not either, for Lambda throttled it all the time.
+	Throttled []message.Record
 	// Doubt is when a handler whose answer did not come must have ended. Zero if
 	// all handlers surely have.
 	Doubt time.Time
@@ -52,8 +54,11 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 		reply, err := i.patiently(ctx, t, b.Payload, mayStart)
 		var doubt *DoubtError
 		switch {
-		case errors.Is(err, ErrThrottled):
+		case errors.Is(err, errMayNot):
 			result.Unstarted = append(result.Unstarted, b.Records...)
+			continue
+		case errors.Is(err, ErrThrottled):
+			result.Throttled = append(result.Throttled, b.Records...)
 			continue
 		case errors.As(err, &doubt):
 			result.Doubt = time.Now().Add(arrival + t.Timeout)
@@ -72,12 +77,15 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 	return result, nil
 }
 
+// errMayNot is what a handler gets that may not start, or no longer wait.
+var errMayNot = errors.New("the handler may not start")
+
 // patiently invokes the handler, waiting while Lambda throttles it.
 func (i *Invoker) patiently(ctx context.Context, t Target, payload []byte, mayStart func() bool) ([]byte, error) {
 	began := time.Now()
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 		if !mayStart() {
-			return nil, ErrThrottled
+			return nil, errMayNot
 		}
 		reply, err := i.Invoke(ctx, t, payload)
 		if !errors.Is(err, ErrThrottled) || time.Since(began)+pause > Patience {
@@ -86,7 +94,7 @@ func (i *Invoker) patiently(ctx context.Context, t Target, payload []byte, maySt
 		select {
 		case <-time.After(pause/2 + rand.N(pause/2)):
 		case <-ctx.Done():
-			return nil, ErrThrottled
+			return nil, errMayNot
 		}
 	}
 }

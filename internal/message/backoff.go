@@ -41,6 +41,15 @@ func (b Backoff) Delay(receives int) time.Duration {
 	return time.Duration(rand.Int64N(seconds+1)) * time.Second
 }
 
+// Throttled is how long a message stays invisible whose handler Lambda did not
+// let start for a while: a random time from one minute on, up to two minutes
+// doubled with each receive, at most 15. Each receive counts towards the
+// dead-letter queue, although no handler has tried: they must not come fast.
+func Throttled(receives int) time.Duration {
+	half := Backoff{Base: 2 * time.Minute, Max: 15 * time.Minute}.Ceiling(receives) / 2
+	return half + rand.N(half)
+}
+
 func md5Hex(s string) string {
 	sum := md5.Sum([]byte(s))
 	return hex.EncodeToString(sum[:])

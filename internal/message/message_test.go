@@ -140,3 +140,20 @@ func TestBackoff(t *testing.T) {
 	assert.Equal(t, 12*time.Hour, message.Backoff{Base: time.Hour}.Ceiling(9))
 	assert.Zero(t, message.Backoff{}.Delay(5))
 }
+
+func TestThrottled(t *testing.T) {
+	for receives, c := range map[int]struct{ least, most time.Duration }{
+		0:    {time.Minute, 2 * time.Minute},
+		1:    {time.Minute, 2 * time.Minute},
+		2:    {2 * time.Minute, 4 * time.Minute},
+		3:    {4 * time.Minute, 8 * time.Minute},
+		4:    {7*time.Minute + 30*time.Second, 15 * time.Minute},
+		1000: {7*time.Minute + 30*time.Second, 15 * time.Minute},
+	} {
+		for range 100 {
+			delay := message.Throttled(receives)
+			assert.GreaterOrEqual(t, delay, c.least, "%d receives", receives)
+			assert.Less(t, delay, c.most, "%d receives", receives)
+		}
+	}
+}

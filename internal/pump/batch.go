@@ -83,6 +83,7 @@ type batch struct {
 	kept      []message.Record
 	filtered  []string
 	unstarted []message.Record
+	throttled []message.Record
 	failures  []registry.Failure
 	// doubt is when a handler whose answer did not come must have ended.
 	doubt time.Time
@@ -145,6 +146,7 @@ func (s *shift) stage(ctx context.Context, b *batch, stage handler.Stage, target
 	b.kept, b.doubt = result.Kept, result.Doubt
 	b.filtered = append(b.filtered, result.Filtered...)
 	b.unstarted = append(b.unstarted, result.Unstarted...)
+	b.throttled = append(b.throttled, result.Throttled...)
 	for id, reason := range result.Failed {
 		b.failures = append(b.failures, registry.Failure{
 			MessageID: id, Receives: b.held[id].Receives, Worker: s.post.Execution, Stage: string(stage), Reason: reason,
@@ -154,8 +156,8 @@ func (s *shift) stage(ctx context.Context, b *batch, stage handler.Stage, target
 }
 
 // settle acknowledges what was handled or filtered and returns the rest: what
-// failed after a backoff and not before its handler must have ended, what was
-// not started at once.
+// failed after a backoff and not before its handler must have ended, what Lambda
+// throttled after a while, what was not started at once.
 func (s *shift) settle(ctx context.Context, b batch) error {
 	done := make([]queue.Held, 0, len(b.kept)+len(b.filtered))
 	for _, r := range b.kept {
@@ -174,6 +176,7 @@ func (s *shift) settle(ctx context.Context, b batch) error {
 		s.queue.Return(ctx, failed, func(h queue.Held) time.Duration {
 			return max(s.config.Backoff.Delay(h.Receives), doubt)
 		}),
+		s.queue.Return(ctx, queue.Hold(b.throttled), func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
 		s.queue.Return(ctx, queue.Hold(b.unstarted), func(queue.Held) time.Duration { return 0 }),
 		s.registry.RecordFailures(ctx, time.Now(), b.failures),
 	)

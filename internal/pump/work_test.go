@@ -248,6 +248,28 @@ func TestAReasonLongerThanAnItemIsNoTrouble(t *testing.T) {
 	})
 }
 
+// Each receive counts towards the dead-letter queue: throttling may not use them
+// up one a minute.
+func TestThrottledMessagesComeBackMoreAndMoreSlowly(t *testing.T) {
+	inBubble(t, takes(0), slot(), func(r *rig) {
+		r.config.Idle = time.Hour
+		r.runtime.Router.Faults.Add(api.Fault{Service: "lambda", Operation: "Invoke", Kind: api.Fail, Error: &api.Error{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: 429}})
+		r.send(10)
+		out, err := r.shift("t1")
+		require.NoError(r, err)
+		assert.Equal(r, pump.Output{Next: "report home", Shift: 5}, out)
+		assert.Empty(r, r.started())
+		time.Sleep(15 * time.Minute)
+		records, err := queue.New(r.runtime.Config(), r.url, "").Receive(r.Context(), 10, 0, 0)
+		require.NoError(r, err)
+		require.NotEmpty(r, records)
+		for _, record := range records {
+			assert.GreaterOrEqual(r, record.Receives(), 4)
+			assert.LessOrEqual(r, record.Receives(), 5, "in a quarter of an hour")
+		}
+	})
+}
+
 func TestADoubtfulHandlerIsWaitedFor(t *testing.T) {
 	inBubble(t, takes(2*time.Second), slot(), func(r *rig) {
 		r.config.Backoff, r.config.Idle = message.Backoff{}, time.Minute

@@ -24,7 +24,7 @@ func TestConcludeTakesNothingForHandledWithoutAList(t *testing.T) {
 		"the list is missing":           {`"reply": {}, "error": null`, Failed, unknown},
 		"neither reply nor error":       {`"reply": null, "error": null`, Failed, unknown},
 		"an error beside a reply":       {`"reply": {"failures": []}, "error": {"Error": "States.Timeout", "Cause": ""}`, Failed, "process handler: States.Timeout"},
-		"throttled":                     {`"reply": null, "error": {"Error": "Lambda.TooManyRequestsException", "Cause": ""}`, Unstarted, ""},
+		"throttled":                     {`"reply": null, "error": {"Error": "Lambda.TooManyRequestsException", "Cause": ""}`, Throttled, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var in SettleInput

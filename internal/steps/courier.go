@@ -72,6 +72,11 @@ func (l *Lane) Deliver(ctx context.Context, request string, in CourierInput) (Ba
 				m.Outcome = Unstarted
 			}
 		}
+		for _, r := range result.Throttled {
+			if m.MessageID == r.MessageID {
+				m.Outcome = Throttled
+			}
+		}
 		if in.Stage == handler.Process && m.Outcome == Pending {
 			m.Outcome = Handled
 		}

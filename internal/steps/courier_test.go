@@ -204,7 +204,7 @@ func TestDeliverStartsNothing(t *testing.T) {
 		"for a batch that is over":           {worker: slot(inHand(6)), next: "relieved"},
 		"for an execution that has ended":    {worker: slot(inHand(5), func(w *registry.Worker) { w.Ended = true }), next: "relieved"},
 		"while no report gets through":       {worker: slot(inHand(5)), fault: func(r *rig) { r.fail("UpdateItem") }, next: "settle", outcome: "unstarted"},
-		"while it is throttled":              {worker: slot(inHand(5)), fault: (*rig).throttle, next: "settle", outcome: "unstarted"},
+		"while it is throttled":              {worker: slot(inHand(5)), fault: (*rig).throttle, next: "settle", outcome: "throttled"},
 		"that is too slow":                   {worker: slot(inHand(5)), timeout: 871 * time.Second, next: "settle", outcome: tooSlow},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,7 @@ type Settled struct {
 // meanwhile changes nothing here: the next poll finds out.
 func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 	in.conclude()
-	var done, failed, unstarted []queue.Held
+	var done, failed, throttled, unstarted []queue.Held
 	var failures []registry.Failure
 	var counts registry.Counts
 	for _, m := range in.Messages {
@@ -51,6 +51,8 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 			done = append(done, m.Held)
 		case Unstarted:
 			unstarted = append(unstarted, m.Held)
+		case Throttled:
+			throttled = append(throttled, m.Held)
 		default:
 			counts.Failed++
 			failed = append(failed, m.Held)
@@ -60,6 +62,7 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 	err := errors.Join(
 		l.queue.Delete(ctx, done),
 		l.queue.Return(ctx, failed, func(h queue.Held) time.Duration { return l.config.Backoff.Delay(h.Receives) }),
+		l.queue.Return(ctx, throttled, func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
 		l.queue.Return(ctx, unstarted, func(queue.Held) time.Duration { return 0 }),
 		l.registry.RecordFailures(ctx, time.Now(), failures),
 		l.forget(ctx, in.Object),
@@ -118,7 +121,7 @@ func (in *SettleInput) conclude() {
 		reason, bad := failures[m.MessageID]
 		switch {
 		case failures == nil:
-			m.Outcome = Unstarted
+			m.Outcome = Throttled
 		case bad:
 			m.Outcome, m.Stage, m.Reason = Failed, string(handler.Process), "process handler: "+reason
 		default:

@@ -97,6 +97,8 @@ func TestSettleReadsWhatTheStateMachineKept(t *testing.T) {
 		reply, err string
 		// visible messages at once, of two that the process handler had.
 		visible int
+		// hidden messages, for a minute or two.
+		hidden  int
 		reasons map[string]string
 	}{
 		"no failures at all":          {reply: `{"failures":[]}`},
@@ -107,7 +109,7 @@ func TestSettleReadsWhatTheStateMachineKept(t *testing.T) {
 		"an unknown message":          {reply: `{"failures":[[{"itemIdentifier":"x"}]]}`, visible: 2, reasons: failed(`batchItemFailures of the handler's reply names the unknown message "x"`)},
 		"no identifier":               {reply: `{"failures":[[{}]]}`, visible: 2, reasons: failed("batchItemFailures of the handler's reply has an entry without itemIdentifier")},
 		"something else":              {reply: `{"failures":["all"]}`, visible: 2, reasons: failed(`batchItemFailures of the handler's reply is not a list of {"itemIdentifier": ...}`)},
-		"throttled":                   {err: `{"Error":"Lambda.TooManyRequestsException","Cause":"Rate Exceeded."}`, visible: 2},
+		"throttled":                   {err: `{"Error":"Lambda.TooManyRequestsException","Cause":"Rate Exceeded."}`, hidden: 2},
 		"a function error":            {err: `{"Error":"errorString","Cause":"{\"errorType\":\"errorString\",\"errorMessage\":\"the database is down\"}"}`, visible: 2, reasons: failed("errorString: the database is down")},
 		"a time-out":                  {err: `{"Error":"States.Timeout","Cause":""}`, visible: 2, reasons: failed("States.Timeout")},
 		"a cause in words":            {err: `{"Error":"Lambda.ServiceException","Cause":"try again"}`, visible: 2, reasons: failed("Lambda.ServiceException: try again")},
@@ -130,13 +132,17 @@ func TestSettleReadsWhatTheStateMachineKept(t *testing.T) {
 				}
 				_, err := r.settle(in)
 				require.NoError(r, err)
-				assert.Equal(r, queue.Depth{Visible: c.visible, InFlight: 3}, r.depth())
+				assert.Equal(r, queue.Depth{Visible: c.visible, InFlight: 3 + c.hidden}, r.depth())
+				time.Sleep(time.Minute - time.Second)
+				assert.Equal(r, queue.Depth{Visible: c.visible, InFlight: 3 + c.hidden}, r.depth())
+				time.Sleep(time.Minute + time.Second)
+				assert.Equal(r, queue.Depth{Visible: c.visible + c.hidden, InFlight: 3}, r.depth())
 				want := map[string]string{}
 				for id, reason := range c.reasons {
 					want[ids.Replace(id)] = reason
 				}
 				assert.Equal(r, want, r.reasons())
-				assert.Equal(r, int64(2-c.visible), r.worker().Handled)
+				assert.Equal(r, int64(2-c.visible-c.hidden), r.worker().Handled)
 				assert.Equal(r, int64(len(want)), r.worker().Failed)
 			})
 		})

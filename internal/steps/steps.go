@@ -95,6 +95,8 @@ const (
 	Failed Outcome = "failed"
 	// Unstarted goes back to the queue at once: no handler had it.
 	Unstarted Outcome = "unstarted"
+	// Throttled goes back after a while: Lambda did not let its handler start.
+	Throttled Outcome = "throttled"
 )
 
 // Item is one message of a batch on its way.
