@@ -155,6 +155,8 @@ func TestUsage(t *testing.T) {
 		"no variable":         {run("--env", "NAME"), `muster: --env "NAME": write NAME=VALUE`},
 		"too little memory":   {run("--memory", "1"), "muster: the process handler: "},
 		"bad parameter":       {run("--lane", "fast"), `muster: --lane "fast": Parameter 'Lane' must be one of AllowedValues: stream, steps`},
+		"too slow a handler":  {run("--process-timeout-seconds", "800"), "muster: handlers with time-outs of 13m20s together are too slow for the stream lane"},
+		"minimum over cap":    {run("--min-workers", "100"), "muster: MinWorkers 100 x Parallelism 5 is over MaxConcurrency 50"},
 		"bad time-out":        {run("--timeout", "-1s"), "muster: --timeout must not be negative"},
 		"bad fleet":           {append([]string{"run", "9lives"}, run()[1:]...), "'stackName' failed to satisfy constraint"},
 		"bad out":             {run("--out", "none/out.jsonl"), "muster: --out: open none/out.jsonl: no such file or directory"},

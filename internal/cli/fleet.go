@@ -9,11 +9,13 @@ import (
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/musterq/muster/internal/function"
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/cloudformation"
 	"github.com/musterq/muster/internal/local/lambda"
@@ -124,7 +126,28 @@ func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*
 		return nil, err
 	}
 	f := &localFleet{name: o.Name, runtime: runtime, stack: stack}
-	return f, f.find(o.Transform != nil)
+	if err := f.find(o.Transform != nil); err != nil {
+		return nil, err
+	}
+	return f, f.checkSettings(ctx)
+}
+
+// checkSettings wires the autoscaler as its function will, so that settings that
+// cannot work are refused now and not by every tick.
+func (f *localFleet) checkSettings(ctx context.Context) error {
+	cfg := f.runtime.Config()
+	out, err := awslambda.NewFromConfig(cfg).GetFunctionConfiguration(ctx, &awslambda.GetFunctionConfigurationInput{FunctionName: &f.names.Assess})
+	if err != nil {
+		return fmt.Errorf("look at the autoscaler's settings: %w", err)
+	}
+	_, err = function.Autoscaler(cfg, func(name string) (string, bool) {
+		value, ok := out.Environment.Variables[name]
+		return value, ok
+	})
+	if err != nil {
+		return usage(err)
+	}
+	return nil
 }
 
 // find learns the physical names of the fleet's resources.

@@ -147,7 +147,7 @@ func Decide(o Observation, p Policy) Decision {
 	say("%d working, %d going home, %d silent", len(serving), len(o.Workers)-len(serving)-silent, silent)
 
 	d.start(o, p, len(serving), (p.MaxConcurrency-taken)/parallelism, say)
-	d.goHome(o, p, serving, say)
+	d.goHome(o, p, serving, taken, say)
 	slices.SortFunc(serving, func(a, b Worker) int {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 	})
@@ -180,24 +180,34 @@ func (d *Decision) start(o Observation, p Policy, serving, free int, say func(st
 }
 
 // goHome decides who drains: the newest of those that are too many, once the
-// hold has passed.
-func (d *Decision) goHome(o Observation, p Policy, serving []Worker, say func(string, ...any)) {
-	surplus := len(serving) - d.Wanted
-	if surplus <= 0 {
-		return
-	}
-	d.Surplus = true
-	if o.Surplus < p.ScaleInHold {
-		say("%d too many, held for %s yet", surplus, (p.ScaleInHold - o.Surplus).Round(time.Second))
-		return
-	}
+// hold has passed, and at once those that a lowered cap leaves no room for.
+func (d *Decision) goHome(o Observation, p Policy, serving []Worker, taken int, say func(string, ...any)) {
 	newest := slices.SortedFunc(slices.Values(serving), func(a, b Worker) int {
 		return cmp.Or(b.Since.Compare(a.Since), strings.Compare(b.ID, a.ID))
 	})
-	for _, w := range newest[:surplus] {
+	for _, w := range o.Workers {
+		if w.Draining {
+			taken -= w.Parallelism
+		}
+	}
+	excess := 0
+	for ; excess < len(newest) && taken > p.MaxConcurrency; excess++ {
+		taken -= newest[excess].Parallelism
+	}
+	surplus := max(0, len(serving)-d.Wanted)
+	d.Surplus = surplus > 0
+	switch {
+	case surplus > excess && o.Surplus >= p.ScaleInHold:
+		say("sending %d home", surplus)
+		excess = surplus
+	case excess > 0:
+		say("the cap of %d invocations was lowered: sending %d home", p.MaxConcurrency, excess)
+	case surplus > 0:
+		say("%d too many, held for %s yet", surplus, (p.ScaleInHold - o.Surplus).Round(time.Second))
+	}
+	for _, w := range newest[:excess] {
 		d.Drain = append(d.Drain, w.ID)
 	}
-	say("sending %d home", surplus)
 }
 
 func fewer(o Observation) string {

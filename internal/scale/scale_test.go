@@ -71,6 +71,16 @@ func TestDecide(t *testing.T) {
 			observation: scale.Observation{Visible: 50, Workers: workers("a", "b", "c"), Surplus: 5 * time.Minute},
 			want:        scale.Decision{Wanted: 1, Parallelism: 5, Surplus: true, Drain: []string{"c", "b"}, Reason: "depth 50 (50 visible, 0 in flight); at 100 a worker 1 wanted; 3 working, 0 going home, 0 silent; sending 2 home"},
 		},
+		"a lowered cap sends the newest home at once": {
+			observation: scale.Observation{Visible: 1000, Workers: workers("a", "b", "c")},
+			policy:      func(p *scale.Policy) { p.MaxConcurrency = 12; p.Parallelism = 4 },
+			want:        scale.Decision{Wanted: 3, Parallelism: 4, Drain: []string{"c"}, Reason: "depth 1000 (1000 visible, 0 in flight); at 100 a worker 10 wanted; the cap of 12 invocations allows 3; 3 working, 0 going home, 0 silent; the cap of 12 invocations was lowered: sending 1 home"},
+		},
+		"one that drains already makes room": {
+			observation: scale.Observation{Visible: 1000, Workers: draining},
+			policy:      func(p *scale.Policy) { p.MaxConcurrency = 5 },
+			want:        scale.Decision{Wanted: 1, Parallelism: 5, Reason: "depth 1000 (1000 visible, 0 in flight); at 100 a worker 10 wanted; the cap of 5 invocations allows 1; 1 working, 1 going home, 0 silent"},
+		},
 		"the minimum stays": {
 			observation: scale.Observation{Workers: workers("b", "a")},
 			policy:      func(p *scale.Policy) { p.MinWorkers = 1 },
@@ -127,6 +137,24 @@ func TestTheCapIsNeverPassed(t *testing.T) {
 		}
 		if d.Start > 0 && len(d.Drain) > 0 {
 			t.Fatal("starts and drains at once")
+		}
+		// Once those told to drain have gone, the cap holds, unless the silent alone pass it.
+		gone := map[string]bool{}
+		for _, id := range d.Drain {
+			gone[id] = true
+		}
+		left, silent := 0, 0
+		for _, w := range o.Workers {
+			switch {
+			case w.Draining || gone[w.ID]:
+			case w.Live:
+				left += w.Parallelism
+			default:
+				silent += w.Parallelism
+			}
+		}
+		if left > 0 && left+silent > p.MaxConcurrency {
+			t.Fatalf("%d working and %d silent are left, cap %d", left, silent, p.MaxConcurrency)
 		}
 	})
 }
