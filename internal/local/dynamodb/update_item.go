@@ -49,12 +49,11 @@ func (w *write) returned(e effect, returnValues string) attribute.Map {
 	if w.parsed.Update == nil {
 		return nil
 	}
-	paths := w.parsed.Update.Paths(w.parsed.Scope)
 	switch returnValues {
 	case "UPDATED_OLD":
-		return expression.Project(e.before, paths)
+		return expression.Project(e.before, w.parsed.Changed)
 	case "UPDATED_NEW":
-		return expression.Project(e.after, paths)
+		return expression.Project(e.after, w.parsed.Changed)
 	}
 	return nil
 }

@@ -75,10 +75,7 @@ func (s *Service) newUpdate(tableName string, k attribute.Document, updates *str
 	if w.key, err = w.table.schema.key(k, "key"); err != nil {
 		return w, err
 	}
-	if w.parsed.Update == nil {
-		return w, nil
-	}
-	for _, path := range w.parsed.Update.Paths(w.parsed.Scope) {
+	for _, path := range w.parsed.Changed {
 		if w.table.schema.has(path[0].Name) {
 			return w, invalidParameter("Cannot update attribute %s. This attribute is part of the key", path[0].Name)
 		}
@@ -192,7 +189,7 @@ func (w *write) updated(before attribute.Map) (attribute.Map, error) {
 	if w.parsed.Update == nil {
 		return before, nil
 	}
-	after, err := w.parsed.Update.Apply(before, w.parsed.Scope)
+	after, err := w.parsed.Update.Apply(before, w.parsed.Scope, w.parsed.Changed)
 	if err != nil {
 		return nil, err
 	}

@@ -92,17 +92,10 @@ func namespace(service, code string) string {
 func (h *handler) writeJSON(w http.ResponseWriter, service string, status int, value any) {
 	buffer := h.buffer()
 	defer h.buffers.Put(buffer)
-	if value == nil {
-		buffer.WriteString("{}")
-	} else {
-		encoder := json.NewEncoder(buffer)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(value); err != nil {
-			buffer.Reset()
-			status = http.StatusInternalServerError
-			h.encodingFailed(buffer, service, err)
-		}
-		buffer.Truncate(len(bytes.TrimRight(buffer.Bytes(), "\n")))
+	if err := encode(buffer, value); err != nil {
+		buffer.Reset()
+		status = http.StatusInternalServerError
+		h.encodingFailed(buffer, service, err)
 	}
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", defaultContentType)
@@ -112,6 +105,32 @@ func (h *handler) writeJSON(w http.ResponseWriter, service string, status int, v
 		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(buffer.Bytes())), 10))
 	}
 	write(w, status, buffer.Bytes())
+}
+
+// appender is an output that encodes itself, where encoding/json would be slow.
+type appender interface {
+	AppendJSON(b []byte) ([]byte, error)
+}
+
+func encode(buffer *bytes.Buffer, value any) error {
+	switch value := value.(type) {
+	case nil:
+		buffer.WriteString("{}")
+	case appender:
+		encoded, err := value.AppendJSON(buffer.AvailableBuffer())
+		if err != nil {
+			return err
+		}
+		buffer.Write(encoded)
+	default:
+		encoder := json.NewEncoder(buffer)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(value); err != nil {
+			return err
+		}
+		buffer.Truncate(buffer.Len() - len("\n"))
+	}
+	return nil
 }
 
 // encodingFailed answers for an output that cannot be JSON. What it writes is

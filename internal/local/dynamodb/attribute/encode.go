@@ -9,13 +9,14 @@ import (
 
 // MarshalJSON encodes the attributes, names in order.
 func (v Map) MarshalJSON() ([]byte, error) {
-	if v == nil {
-		return []byte("null"), nil
-	}
-	return v.appendMembers(make([]byte, 0, 64+32*len(v))), nil
+	return v.AppendJSON(make([]byte, 0, 64+32*len(v))), nil
 }
 
-func (v Map) appendMembers(b []byte) []byte {
+// AppendJSON is MarshalJSON to the end of b.
+func (v Map) AppendJSON(b []byte) []byte {
+	if v == nil {
+		return append(b, "null"...)
+	}
 	var few [16]string
 	names := slices.AppendSeq(few[:0], maps.Keys(v))
 	slices.Sort(names)
@@ -33,7 +34,7 @@ func (v Map) appendMembers(b []byte) []byte {
 
 func (v Map) appendJSON(b []byte) []byte {
 	b = append(b, `{"M":`...)
-	return append(v.appendMembers(b), '}')
+	return append(v.AppendJSON(b), '}')
 }
 
 func (v List) appendJSON(b []byte) []byte {

@@ -17,11 +17,11 @@ var (
 )
 
 // Apply returns the item as the update makes it. All operands are evaluated
-// against the item as it was, and so do list indexes count.
-func (u *Update) Apply(item attribute.Map, scope Scope) (attribute.Map, error) {
+// against the item as it was, and so do list indexes count. Paths are the update's.
+func (u *Update) Apply(item attribute.Map, scope Scope, paths []Path) (attribute.Map, error) {
 	changes := make([]change, len(u.actions))
 	for i, a := range u.actions {
-		c, err := a.evaluate(item, scope)
+		c, err := a.evaluate(item, scope, paths[i])
 		if err != nil {
 			return nil, err
 		}
@@ -59,8 +59,7 @@ type change struct {
 	value attribute.Value
 }
 
-func (a action) evaluate(item attribute.Map, scope Scope) (change, error) {
-	path := a.path.resolve(scope.Names)
+func (a action) evaluate(item attribute.Map, scope Scope, path Path) (change, error) {
 	c := change{path: path}
 	if a.section == "REMOVE" {
 		return c, nil

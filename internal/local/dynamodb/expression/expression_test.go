@@ -96,10 +96,10 @@ func FuzzParseUpdate(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, u, again)
 		}
-		if u.check(scope) != nil {
+		if u.check(scope, u.Paths(scope)) != nil {
 			return
 		}
-		updated, err := u.Apply(item, scope)
+		updated, err := u.Apply(item, scope, u.Paths(scope))
 		if err == nil {
 			Project(updated, u.Paths(scope))
 		}

@@ -29,7 +29,9 @@ type Request struct {
 // Parsed is the expressions of one request, checked. Nil is absent.
 type Parsed struct {
 	Scope
-	Update       *Update
+	Update *Update
+	// Changed are the paths that the update changes, names resolved.
+	Changed      []Path
 	Condition    *Condition
 	KeyCondition *Condition
 	Filter       *Condition
@@ -97,7 +99,8 @@ func (p *Parser) Parse(r Request) (*Parsed, error) {
 	if r.Update != nil {
 		u, err := p.updates.get(*r.Update, ParseUpdate)
 		if err == nil {
-			err = u.check(out.Scope)
+			out.Changed = u.Paths(out.Scope)
+			err = u.check(out.Scope, out.Changed)
 		}
 		if err != nil {
 			return nil, invalid("Invalid UpdateExpression: %w", err)

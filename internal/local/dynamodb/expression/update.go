@@ -141,8 +141,9 @@ func (u *Update) Paths(scope Scope) []Path {
 	return paths
 }
 
-// check finds errors that depend on the names and values of the request.
-func (u *Update) check(scope Scope) error {
+// check finds errors that depend on the names and values of the request. Paths
+// are the update's.
+func (u *Update) check(scope Scope, paths []Path) error {
 	for _, a := range u.actions {
 		if err := a.path.undefined(scope); err != nil {
 			return err
@@ -153,7 +154,7 @@ func (u *Update) check(scope Scope) error {
 			}
 		}
 	}
-	if err := checkDistinct(u.Paths(scope)); err != nil {
+	if err := checkDistinct(paths); err != nil {
 		return err
 	}
 	for _, a := range u.actions {
