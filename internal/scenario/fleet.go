@@ -59,6 +59,8 @@ type Options struct {
 	Definition func(name, definition string) string
 	// Wire wraps the transport of Muster's own functions, for deliberate bugs.
 	Wire func(function string, next http.RoundTripper) http.RoundTripper
+	// Code wraps one of Muster's own functions, for deaths.
+	Code func(function string, f lambda.Func) lambda.Func
 	// Local tunes the runtime.
 	Local local.Options
 }
@@ -99,7 +101,7 @@ func Start(t testing.TB, o Options) *Fleet {
 		}
 		return []byte(definition), nil
 	}
-	o.Local.Lambda.Resolve = func(code string) (lambda.Code, error) { return f.own(path.Base(code), o.Wire) }
+	o.Local.Lambda.Resolve = func(code string) (lambda.Code, error) { return f.own(path.Base(code), o) }
 	runtime, err := local.Start(o.Local)
 	require.NoError(t, err)
 	f.Runtime = runtime
@@ -131,7 +133,7 @@ func (f *Fleet) Output(key string) string {
 }
 
 // own makes one of Muster's functions, wired as its main wires it.
-func (f *Fleet) own(functionName string, wire func(string, http.RoundTripper) http.RoundTripper) (lambda.Code, error) {
+func (f *Fleet) own(functionName string, o Options) (lambda.Code, error) {
 	handlers := map[string]func(aws.Config, function.Lookup) (any, error){
 		"autoscaler": func(c aws.Config, l function.Lookup) (any, error) { return function.Autoscaler(c, l) },
 		"pump":       func(c aws.Config, l function.Lookup) (any, error) { return function.Pump(c, l) },
@@ -143,18 +145,22 @@ func (f *Fleet) own(functionName string, wire func(string, http.RoundTripper) ht
 	if !ok {
 		return nil, fmt.Errorf("Muster has no function %q", functionName)
 	}
-	return lambda.Func(func(ctx context.Context, payload []byte) ([]byte, error) {
+	code := lambda.Func(func(ctx context.Context, payload []byte) ([]byte, error) {
 		env := lambda.Variables(ctx)
 		cfg := f.ConfigAs(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"])
-		if wire != nil {
-			cfg.HTTPClient = &http.Client{Transport: wire(functionName, cfg.HTTPClient.(*http.Client).Transport)}
+		if o.Wire != nil {
+			cfg.HTTPClient = &http.Client{Transport: o.Wire(functionName, cfg.HTTPClient.(*http.Client).Transport)}
 		}
 		handler, err := make(cfg, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 		if err != nil {
 			return nil, err
 		}
 		return golambda.NewHandler(handler).Invoke(ctx, payload)
-	}), nil
+	})
+	if o.Code != nil {
+		code = o.Code(functionName, code)
+	}
+	return code, nil
 }
 
 // put makes a user's function and returns its ARN.
