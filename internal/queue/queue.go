@@ -24,12 +24,14 @@ type Queue struct {
 	region string
 }
 
-// New opens a queue by its URL and ARN.
+// New opens a queue by its URL and ARN. It is asked in the region of its ARN,
+// which need not be the fleet's.
 func New(cfg aws.Config, url, arn string) *Queue {
 	region := cfg.Region
 	if parts := strings.Split(arn, ":"); len(parts) > 3 {
 		region = parts[3]
 	}
+	cfg.Region = region
 	return &Queue{client: sqs.NewFromConfig(cfg), url: url, arn: arn, region: region}
 }
 

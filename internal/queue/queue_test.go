@@ -2,6 +2,8 @@ package queue_test
 
 import (
 	"encoding/json"
+	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -325,3 +327,27 @@ func TestDepthThatIsNoNumber(t *testing.T) {
 		assert.EqualError(r, err, "the depth of "+r.url+`: attribute ApproximateNumberOfMessages is "many": expected integer`)
 	})
 }
+
+func TestAQueueIsAskedInItsOwnRegion(t *testing.T) {
+	for arn, want := range map[string]string{
+		"arn:aws:sqs:eu-west-1:123456789012:jobs": "sqs.eu-west-1.amazonaws.com",
+		"": "sqs.us-east-1.amazonaws.com",
+	} {
+		var host string
+		cfg := aws.Config{
+			Region: "us-east-1", Credentials: aws.AnonymousCredentials{},
+			HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				host = r.URL.Host
+				return nil, errors.New("that was all")
+			})},
+			Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		}
+		_, err := queue.New(cfg, "https://queue/jobs", arn).Depth(t.Context())
+		require.ErrorContains(t, err, "that was all")
+		assert.Equal(t, want, host)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
