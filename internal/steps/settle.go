@@ -17,14 +17,19 @@ import (
 
 // SettleInput comes from the Settle state.
 type SettleInput struct {
-	Fleet     string      `json:"fleet"`
-	Worker    string      `json:"worker"`
-	Execution string      `json:"execution"`
-	Seq       int64       `json:"seq"`
-	Object    string      `json:"object"`
-	Messages  []Item      `json:"messages"`
-	Reply     *Reply      `json:"reply"`
-	Error     *StateError `json:"error"`
+	Fleet     string `json:"fleet"`
+	Worker    string `json:"worker"`
+	Execution string `json:"execution"`
+	// At is when the state was entered, the same however often it is tried: a
+	// failure that is recorded once more replaces its record.
+	At registry.Instant `json:"at"`
+	// Stage is the batch's Next: "transform" while that handler had it.
+	Stage    string      `json:"stage"`
+	Seq      int64       `json:"seq"`
+	Object   string      `json:"object"`
+	Messages []Item      `json:"messages"`
+	Reply    *Reply      `json:"reply"`
+	Error    *StateError `json:"error"`
 }
 
 // Settled is what the next poll starts from.
@@ -38,6 +43,11 @@ type Settled struct {
 // meanwhile changes nothing here: the next poll finds out.
 func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 	in.conclude()
+	at := in.At.Time()
+	if at.IsZero() {
+		// An execution of an older definition does not say.
+		at = time.Now()
+	}
 	var done, failed, throttled, unstarted []queue.Held
 	var failures []registry.Failure
 	var counts registry.Counts
@@ -64,7 +74,7 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 		l.queue.Return(ctx, failed, func(h queue.Held) time.Duration { return l.config.Backoff.Delay(h.Receives) }),
 		l.queue.Return(ctx, throttled, func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
 		l.queue.Return(ctx, unstarted, func(queue.Held) time.Duration { return 0 }),
-		l.registry.RecordFailures(ctx, time.Now(), failures),
+		l.registry.RecordFailures(ctx, at, failures),
 		l.forget(ctx, in.Object),
 	)
 	if err != nil {
@@ -97,6 +107,10 @@ func (in *SettleInput) conclude() {
 		}
 	}
 	failures := message.Failures{}
+	stage := handler.Process
+	if in.Stage == string(handler.Transform) {
+		stage = handler.Transform
+	}
 	switch {
 	case in.Error != nil && in.Error.Error == "Lambda.TooManyRequestsException":
 		failures = nil
@@ -123,7 +137,7 @@ func (in *SettleInput) conclude() {
 		case failures == nil:
 			m.Outcome = Throttled
 		case bad:
-			m.Outcome, m.Stage, m.Reason = Failed, string(handler.Process), "process handler: "+reason
+			m.Outcome, m.Stage, m.Reason = Failed, string(stage), fmt.Sprintf("%s handler: %s", stage, reason)
 		default:
 			m.Outcome = Handled
 		}

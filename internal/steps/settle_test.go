@@ -192,6 +192,28 @@ func TestSettleCanBeRepeated(t *testing.T) {
 	}
 }
 
+func TestSettleRecordsAFailureOnce(t *testing.T) {
+	inBubble(t, slot(inHand(5)), func(r *rig) {
+		held := r.holding()[:1]
+		in := steps.SettleInput{At: "2000-01-01T00:01:00.000Z", Stage: "transform", Messages: held, Error: &steps.StateError{Error: "States.Timeout"}}
+		for range 3 {
+			_, err := r.settle(in)
+			require.NoError(r, err)
+			time.Sleep(time.Second)
+		}
+		client := dynamodb.NewFromConfig(r.runtime.Config())
+		out, err := client.Scan(r.Context(), &dynamodb.ScanInput{
+			TableName: aws.String("muster"), FilterExpression: aws.String("begins_with(Fleet, :failures)"),
+			ExpressionAttributeValues: map[string]ddbtypes.AttributeValue{":failures": &ddbtypes.AttributeValueMemberS{Value: "jobs#failures#"}},
+		})
+		require.NoError(r, err)
+		require.Len(r, out.Items, 1)
+		assert.Equal(r, &ddbtypes.AttributeValueMemberS{Value: "2000-01-01T00:01:00.000Z#" + held[0].MessageID}, out.Items[0]["Item"])
+		assert.Equal(r, &ddbtypes.AttributeValueMemberS{Value: "transform"}, out.Items[0]["Stage"])
+		assert.Equal(r, &ddbtypes.AttributeValueMemberS{Value: "transform handler: States.Timeout"}, out.Items[0]["Reason"])
+	})
+}
+
 func TestSettleOfARelievedWorker(t *testing.T) {
 	for name, worker := range map[string]registry.Worker{
 		"that was replaced":       slot(inHand(5), func(w *registry.Worker) { w.Holder = "worker-a-2" }),
