@@ -51,12 +51,13 @@ race: ## Run all tests with the race detector.
 bench: ## Run the benchmarks and print them as a table. BENCH=<regexp> picks some.
 	.ci/bench '$(BENCH)'
 
+# The linter's cache is the checkout's own: shared, it names the files of another.
 .PHONY: lint
 lint: ## Check format, vet, lint, go.mod, and template and definitions where their checkers are installed.
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go mod tidy -diff
-	go run $(GOLANGCI) run ./...
+	GOLANGCI_LINT_CACHE=$(CURDIR)/build/lint go run $(GOLANGCI) run ./...
 	@if command -v cfn-lint >/dev/null; then echo cfn-lint cloudformation/fleet.yaml; cfn-lint cloudformation/fleet.yaml; \
 	else echo "cfn-lint is not installed: the template was not linted (pip install cfn-lint)"; fi
 	@if command -v asl-validator >/dev/null; then echo asl-validator asl/*.asl.json; for f in asl/*.asl.json; do asl-validator --json-path $$f || exit 1; done; \
