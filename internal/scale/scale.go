@@ -168,10 +168,15 @@ func (d *Decision) start(o Observation, p Policy, serving, free int, say func(st
 		say("starting none: the last %d worker executions failed, next try in %s", o.Deaths, (pause - o.SinceDeath).Round(time.Second))
 		return
 	}
-	d.Start = max(0, min(missing, free, p.StepLimit))
+	// What is in flight is held by a worker or backs off: a new worker would find
+	// nothing, go home, and be started again by the next tick.
+	useful := max((o.Visible+p.MessagesPerWorker-1)/p.MessagesPerWorker, min(p.MinWorkers, d.Wanted)-serving)
+	d.Start = max(0, min(missing, free, p.StepLimit, useful))
 	switch {
 	case d.Start == missing:
 		say("starting %d", d.Start)
+	case d.Start == useful:
+		say("starting %d of %d: the rest of the depth is not visible yet", d.Start, missing)
 	case d.Start == p.StepLimit:
 		say("starting %d of %d: the step limit binds", d.Start, missing)
 	default:

@@ -90,6 +90,19 @@ func TestDecide(t *testing.T) {
 			observation: scale.Observation{Visible: 10, InFlight: 200, BackingOff: 200, Delayed: 7},
 			want:        scale.Decision{Wanted: 1, Start: 1, Parallelism: 5, Reason: "depth 10 (10 visible, 200 in flight, 200 of them backing off; 7 delayed); at 100 a worker 1 wanted; 0 working, 0 going home, 0 silent; starting 1"},
 		},
+		"what is in flight calls nobody": {
+			observation: scale.Observation{InFlight: 250},
+			want:        scale.Decision{Wanted: 3, Parallelism: 5, Reason: "depth 250 (0 visible, 250 in flight); at 100 a worker 3 wanted; 0 working, 0 going home, 0 silent; starting 0 of 3: the rest of the depth is not visible yet"},
+		},
+		"what is visible calls its share": {
+			observation: scale.Observation{Visible: 101, InFlight: 250, Workers: workers("a")},
+			want:        scale.Decision{Wanted: 4, Start: 2, Parallelism: 5, Reason: "depth 351 (101 visible, 250 in flight); at 100 a worker 4 wanted; 1 working, 0 going home, 0 silent; starting 2 of 3: the rest of the depth is not visible yet"},
+		},
+		"the minimum needs no message": {
+			observation: scale.Observation{InFlight: 250, Workers: workers("a")},
+			policy:      func(p *scale.Policy) { p.MinWorkers = 2 },
+			want:        scale.Decision{Wanted: 3, Start: 1, Parallelism: 5, Stay: []string{"a"}, Reason: "depth 250 (0 visible, 250 in flight); at 100 a worker 3 wanted; 1 working, 0 going home, 0 silent; starting 1 of 2: the rest of the depth is not visible yet"},
+		},
 		"workers that die as they start are not started again at once": {
 			observation: scale.Observation{Visible: 10, Deaths: 3, SinceDeath: 20 * time.Second},
 			want:        scale.Decision{Wanted: 1, Parallelism: 5, Reason: "depth 10 (10 visible, 0 in flight); at 100 a worker 1 wanted; 0 working, 0 going home, 0 silent; starting none: the last 3 worker executions failed, next try in 10s"},
