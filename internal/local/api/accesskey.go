@@ -27,9 +27,10 @@ func Credential(r *http.Request) (accessKey, service string) {
 		scope = r.URL.Query().Get("X-Amz-Credential")
 	}
 	// <key>/<date>/<region>/<service>/aws4_request; SigV4A has no region.
-	parts := strings.Split(strings.TrimSpace(scope), "/")
-	if len(parts) < 4 || parts[len(parts)-1] != "aws4_request" {
+	scope, signed := strings.CutSuffix(strings.TrimSpace(scope), "/aws4_request")
+	if !signed || strings.Count(scope, "/") < 2 {
 		return "", ""
 	}
-	return parts[0], parts[len(parts)-2]
+	accessKey, _, _ = strings.Cut(scope, "/")
+	return accessKey, scope[strings.LastIndexByte(scope, '/')+1:]
 }

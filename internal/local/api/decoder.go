@@ -122,12 +122,14 @@ func decodeTexts(r *reader, v reflect.Value) bool {
 type structure struct {
 	members map[string]member
 	// irregular structs have members that hide each other or are written in
-	// strings, which is for encoding/json to sort out.
+	// strings, which is for encoding/json to sort out, or too many to count.
 	irregular bool
 }
 
 type member struct {
-	index  []int
+	index []int
+	// bit is the member's own of those that say which have been read.
+	bit    uint64
 	decode decoder
 }
 
@@ -161,18 +163,21 @@ func (made compiler) members(s *structure, t reflect.Type, within []int) {
 			}
 			_, hidden := s.members[name]
 			s.irregular = s.irregular || hidden || strings.Contains(options, "string")
-			s.members[name] = member{index, made.of(f.Type)}
+			bit := uint64(1) << len(s.members)
+			s.irregular = s.irregular || bit == 0
+			s.members[name] = member{index, bit, made.of(f.Type)}
 		}
 	}
 }
 
 func (s *structure) decode(r *reader, v reflect.Value) bool {
+	var read uint64
 	return !s.irregular && r.object(func(name []byte) bool {
 		m, ok := s.members[string(name)]
-		if !ok {
+		if !ok || read&m.bit != 0 {
 			return false
 		}
-		field := v.FieldByIndex(m.index)
-		return field.IsZero() && m.decode(r, field)
+		read |= m.bit
+		return m.decode(r, v.FieldByIndex(m.index))
 	})
 }

@@ -76,5 +76,8 @@ func (s *Service) tableByName(nameOrARN string) (*table, error) {
 
 // tableName takes the name out of an ARN of this account.
 func (s *Service) tableName(nameOrARN string) string {
+	if !strings.HasPrefix(nameOrARN, "arn:") {
+		return nameOrARN
+	}
 	return strings.TrimPrefix(nameOrARN, s.account.ARN("dynamodb", "table/"))
 }

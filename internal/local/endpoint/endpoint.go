@@ -167,6 +167,10 @@ func abort() { panic(http.ErrAbortHandler) }
 // loopbackHost tells whether a Host header names this machine's loopback
 // interface. Anything else may be a web page's DNS rebinding.
 func loopbackHost(hostport string) bool {
+	// Most clients send this, which needs no parsing.
+	if name, port, _ := strings.Cut(hostport, ":"); name == "127.0.0.1" && !strings.Contains(port, ":") {
+		return true
+	}
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = strings.Trim(hostport, "[]")
