@@ -64,8 +64,14 @@ func (s *settings) transform() handler.Target {
 	return handler.Target{}
 }
 
+// backoff reads what settling needs. A longest backoff of 0 is none, where the
+// domain's zero value would be 12 hours.
 func (s *settings) backoff() message.Backoff {
-	return message.Backoff{Base: s.seconds("BACKOFF_BASE_SECONDS"), Max: s.seconds("BACKOFF_MAX_SECONDS")}
+	b := message.Backoff{Base: s.seconds("BACKOFF_BASE_SECONDS"), Max: s.seconds("BACKOFF_MAX_SECONDS")}
+	if b.Max == 0 {
+		b.Base = 0
+	}
+	return b
 }
 
 // pump reads what the pump needs.

@@ -71,6 +71,15 @@ func TestSettings(t *testing.T) {
 	assert.NoError(t, s.err())
 }
 
+func TestALongestBackoffOfNoneIsNone(t *testing.T) {
+	variables := maps.Clone(values)
+	variables["BACKOFF_MAX_SECONDS"] = "0"
+	s := settings{lookup: in(variables)}
+	assert.Zero(t, s.pump().Backoff.Ceiling(20))
+	assert.Zero(t, s.settle().Backoff.Ceiling(20))
+	assert.NoError(t, s.err())
+}
+
 func TestNoTransformHandlerNeedsNoTimeOut(t *testing.T) {
 	for name, change := range map[string]func(map[string]string){
 		"none": func(v map[string]string) { delete(v, "TRANSFORM_HANDLER"); delete(v, "TRANSFORM_TIMEOUT_SECONDS") },
