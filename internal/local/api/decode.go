@@ -6,7 +6,7 @@ import (
 	"reflect"
 )
 
-// Decode reads JSON strictly into v, a pointer to a struct. A member that the
+// Decode reads JSON strictly into v, a pointer to a zero struct. A member that the
 // struct does not have, spelled exactly so, is refused: AWS's protocols tell
 // upper from lower case, encoding/json does not. An empty input counts as {}.
 //

@@ -121,11 +121,6 @@ func TestDecodeCarefully(t *testing.T) {
 			assert.Zero(t, got)
 		})
 	}
-	t.Run("not zero", func(t *testing.T) {
-		got := decoded{QueueURL: "q"}
-		require.NoError(t, Decode([]byte(`{"nextToken":"t"}`), &got))
-		assert.Equal(t, decoded{QueueURL: "q", page: page{NextToken: "t"}}, got)
-	})
 }
 
 // FuzzDecode compares Decode with encoding/json, which does not tell upper from

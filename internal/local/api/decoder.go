@@ -118,25 +118,38 @@ func decodeTexts(r *reader, v reflect.Value) bool {
 	})
 }
 
+// maxMembers of a struct, as many as there are bits to tell which were read.
+const maxMembers = 64
+
 // structure decodes a struct.
 type structure struct {
-	members map[string]member
+	members []member
 	// irregular structs have members that hide each other or are written in
-	// strings, which is for encoding/json to sort out, or too many to count.
+	// strings, which is for encoding/json to sort out, or too many for bits.
 	irregular bool
 }
 
 type member struct {
-	index []int
-	// bit is the member's own of those that say which have been read.
-	bit    uint64
+	name   string
+	index  []int
 	decode decoder
+}
+
+// find is the place of a member among the others, -1 for none. Structs have few
+// members, which are looked through before their name is hashed.
+func (s *structure) find(name []byte) int {
+	for i := range s.members {
+		if s.members[i].name == string(name) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (made compiler) structure(t reflect.Type) *structure {
 	s, ok := made[t]
 	if !ok {
-		s = &structure{members: map[string]member{}}
+		s = new(structure)
 		made[t] = s
 		made.members(s, t, nil)
 	}
@@ -161,23 +174,21 @@ func (made compiler) members(s *structure, t reflect.Type, within []int) {
 			if name == "" {
 				name = f.Name
 			}
-			_, hidden := s.members[name]
-			s.irregular = s.irregular || hidden || strings.Contains(options, "string")
-			bit := uint64(1) << len(s.members)
-			s.irregular = s.irregular || bit == 0
-			s.members[name] = member{index, bit, made.of(f.Type)}
+			hidden, full := s.find([]byte(name)) >= 0, len(s.members) == maxMembers
+			s.irregular = s.irregular || hidden || full || strings.Contains(options, "string")
+			s.members = append(s.members, member{name, index, made.of(f.Type)})
 		}
 	}
 }
 
 func (s *structure) decode(r *reader, v reflect.Value) bool {
-	var read uint64
+	var read uint64 // a bit for each member
 	return !s.irregular && r.object(func(name []byte) bool {
-		m, ok := s.members[string(name)]
-		if !ok || read&m.bit != 0 {
+		i := s.find(name)
+		if i < 0 || read&(1<<i) != 0 {
 			return false
 		}
-		read |= m.bit
-		return m.decode(r, v.FieldByIndex(m.index))
+		read |= 1 << i
+		return s.members[i].decode(r, v.FieldByIndex(s.members[i].index))
 	})
 }

@@ -231,9 +231,6 @@ func (r *reader) skip() bool {
 // quick decodes input into a target that is zero. Where it gives up, the target
 // is zero again.
 func quick(input []byte, target reflect.Value) bool {
-	if !target.IsZero() {
-		return false
-	}
 	r := &reader{data: input}
 	if decoderOf(target.Type())(r, target) && r.next() == 0 && r.at == len(input) {
 		return true

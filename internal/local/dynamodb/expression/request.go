@@ -6,7 +6,6 @@ package expression
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -203,10 +202,14 @@ func (r Request) checkUnused(used []refs) error {
 
 func unusedKeys[V any](placeholders map[string]V, used []refs, of func(refs) []string) []string {
 	var unused []string
-	for key := range maps.Keys(placeholders) {
-		if !slices.ContainsFunc(used, func(u refs) bool { return slices.Contains(of(u), key) }) {
-			unused = append(unused, key)
+next:
+	for key := range placeholders {
+		for i := range used {
+			if slices.Contains(of(used[i]), key) {
+				continue next
+			}
 		}
+		unused = append(unused, key)
 	}
 	slices.Sort(unused)
 	return unused
