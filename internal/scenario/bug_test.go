@@ -199,7 +199,8 @@ func assign(request map[string]any, attribute string, value map[string]any) {
 			placeholder = short
 		}
 	}
-	if m := regexp.MustCompile(regexp.QuoteMeta(placeholder) + ` = (:\w+)`).FindStringSubmatch(update); m != nil {
+	pattern := `(?:^|[ ,])(?:` + attribute + `|` + regexp.QuoteMeta(placeholder) + `) = (:\w+)`
+	if m := regexp.MustCompile(pattern).FindStringSubmatch(update); m != nil {
 		request["ExpressionAttributeValues"].(map[string]any)[m[1]] = value
 	}
 }

@@ -75,7 +75,8 @@ func TestHandlersThatFail(t *testing.T) {
 				f.Wake()
 				endsWell(t, f, 30*time.Minute)
 				assert.Equal(t, 30, f.Handled())
-				assert.Empty(t, f.DeadLettered())
+				_, dead := f.Depth()
+				assert.Zero(t, dead)
 			})
 		})
 	}
@@ -105,7 +106,6 @@ func TestAHandlerThatAlwaysFailsDeadLetters(t *testing.T) {
 		f.Wake()
 		endsWell(t, f, 30*time.Minute)
 		assert.Equal(t, 36, f.Handled())
-		assert.Empty(t, f.DeadLettered(), "NothingLost received them all")
 		_, dead := f.Depth()
 		assert.Equal(t, 4, dead)
 	})
