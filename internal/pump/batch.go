@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
@@ -89,20 +91,68 @@ type batch struct {
 	doubt time.Time
 }
 
-// handle brings messages through their stages and settles them. Should a
+// handle handles a batch: as one event, or as several, one after the other,
+// where it is over Lambda's limit. Those that wait stay invisible for longer.
+func (s *shift) handle(ctx context.Context, records []message.Record) error {
+	events, err := inEvents(records)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.inHand += len(events) - 1
+	s.mu.Unlock()
+	var errs []error
+	for i, event := range events[1:] {
+		errs = append(errs, s.queue.Return(ctx, queue.Hold(event), func(queue.Held) time.Duration {
+			return min(time.Duration(i+2)*s.visibility(), message.MaxVisibility-time.Minute)
+		}))
+	}
+	for _, event := range events {
+		errs = append(errs, s.handleEvent(ctx, event))
+	}
+	return errors.Join(errs...)
+}
+
+// inEvents splits records that together are over the limit of an event. What is
+// over it by itself is an event too, to fail alone.
+func inEvents(records []message.Record) ([][]message.Record, error) {
+	bytes := 0
+	for _, r := range records {
+		bytes += len(r.Body)
+		for _, a := range r.MessageAttributes {
+			bytes += len(aws.ToString(a.StringValue)) + len(a.BinaryValue)
+		}
+	}
+	// Escaping makes a byte six at most.
+	if bytes < message.MaxSyncPayload/8 {
+		return [][]message.Record{records}, nil
+	}
+	batches, tooLarge, err := message.Split(records, message.MaxSyncPayload)
+	if err != nil {
+		return nil, err
+	}
+	var events [][]message.Record
+	for _, b := range batches {
+		events = append(events, b.Records)
+	}
+	for _, r := range tooLarge {
+		events = append(events, []message.Record{r})
+	}
+	return events, nil
+}
+
+// handleEvent brings messages through their stages and settles them. Should a
 // handler's answer not have come, the batch's place stays taken until the
 // handler must have ended.
-func (s *shift) handle(ctx context.Context, records []message.Record) error {
+func (s *shift) handleEvent(ctx context.Context, records []message.Record) error {
 	began := time.Now()
 	b := batch{held: map[string]queue.Held{}, kept: records}
 	for _, h := range queue.Hold(records) {
 		b.held[h.MessageID] = h
 	}
+	// One event: where the transform handler's answer did not come, nothing is
+	// left to process beside it.
 	err := s.stage(ctx, &b, handler.Transform, s.config.Transform)
-	if err == nil && !b.doubt.IsZero() {
-		// The process handler may not run beside a transform handler.
-		b.unstarted, b.kept = append(b.unstarted, b.kept...), nil
-	}
 	if err == nil {
 		err = s.stage(ctx, &b, handler.Process, s.config.Process)
 	}

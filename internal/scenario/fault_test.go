@@ -288,3 +288,32 @@ func TestMessagesAtTheLimit(t *testing.T) {
 		assert.Empty(t, f.Objects(), "bodies are deleted on settle")
 	})
 }
+
+func TestLargeEventsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		seen := map[string]int{}
+		f := scenario.Start(t, scenario.Options{
+			Parameters: map[string]string{"MaxConcurrency": "1", "ProcessTimeoutSeconds": "100"},
+			Memory:     512,
+			Process: func(ctx context.Context, e message.Event) (any, error) {
+				mu.Lock()
+				for _, r := range e.Records {
+					seen[r.MessageID]++
+				}
+				mu.Unlock()
+				return scenario.Takes(95*time.Second)(ctx, e)
+			},
+		})
+		defer f.Close()
+		for range 10 {
+			f.Send(strings.Repeat(`"`, 1<<20)) // 2 MiB once escaped: three to an event
+		}
+		f.Wake()
+		endsWell(t, f, time.Hour)
+		assert.Len(t, seen, 10)
+		for id, times := range seen {
+			assert.Equal(t, 1, times, "message %s became visible before its turn", id)
+		}
+	})
+}
