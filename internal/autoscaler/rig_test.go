@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -21,6 +19,7 @@ import (
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/registry/registrytest"
 	"github.com/musterq/muster/internal/scale"
 )
 
@@ -66,18 +65,7 @@ func inBubble(t *testing.T, test func(r *rig)) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, runtime.Close()) }()
 		cfg := runtime.Config()
-		_, err = dynamodb.NewFromConfig(cfg).CreateTable(t.Context(), &dynamodb.CreateTableInput{
-			TableName: aws.String("muster"), BillingMode: ddbtypes.BillingModePayPerRequest,
-			AttributeDefinitions: []ddbtypes.AttributeDefinition{
-				{AttributeName: aws.String("Fleet"), AttributeType: ddbtypes.ScalarAttributeTypeS},
-				{AttributeName: aws.String("Item"), AttributeType: ddbtypes.ScalarAttributeTypeS},
-			},
-			KeySchema: []ddbtypes.KeySchemaElement{
-				{AttributeName: aws.String("Fleet"), KeyType: ddbtypes.KeyTypeHash},
-				{AttributeName: aws.String("Item"), KeyType: ddbtypes.KeyTypeRange},
-			},
-		})
-		require.NoError(t, err)
+		registrytest.CreateTable(t, cfg, "muster")
 		r := &rig{T: t, runtime: runtime, registry: registry.New(cfg, "muster", "jobs"), queue: sqs.NewFromConfig(cfg), executions: sfn.NewFromConfig(cfg)}
 		q, err := r.queue.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("jobs")})
 		require.NoError(t, err)

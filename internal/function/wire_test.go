@@ -14,8 +14,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
@@ -25,6 +23,7 @@ import (
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/registry/registrytest"
 )
 
 // rig is an account with what a fleet's functions use, and the worker "a".
@@ -42,18 +41,7 @@ func inBubble(t *testing.T, test func(r *rig)) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, runtime.Close()) }()
 		cfg := runtime.Config()
-		_, err = dynamodb.NewFromConfig(cfg).CreateTable(t.Context(), &dynamodb.CreateTableInput{
-			TableName: aws.String("muster"), BillingMode: types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{
-				{AttributeName: aws.String("Fleet"), AttributeType: types.ScalarAttributeTypeS},
-				{AttributeName: aws.String("Item"), AttributeType: types.ScalarAttributeTypeS},
-			},
-			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String("Fleet"), KeyType: types.KeyTypeHash},
-				{AttributeName: aws.String("Item"), KeyType: types.KeyTypeRange},
-			},
-		})
-		require.NoError(t, err)
+		registrytest.CreateTable(t, cfg, "muster")
 		_, err = sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("jobs")})
 		require.NoError(t, err)
 		objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/assert"
@@ -26,6 +24,7 @@ import (
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/registry/registrytest"
 )
 
 // Handler of a test: an event in, a reply out.
@@ -69,18 +68,7 @@ func inBubble(t *testing.T, process Handler, worker registry.Worker, test func(r
 		require.NoError(t, err)
 		defer func() { require.NoError(t, runtime.Close()) }()
 		cfg := runtime.Config()
-		_, err = dynamodb.NewFromConfig(cfg).CreateTable(t.Context(), &dynamodb.CreateTableInput{
-			TableName: aws.String("muster"), BillingMode: ddbtypes.BillingModePayPerRequest,
-			AttributeDefinitions: []ddbtypes.AttributeDefinition{
-				{AttributeName: aws.String("Fleet"), AttributeType: ddbtypes.ScalarAttributeTypeS},
-				{AttributeName: aws.String("Item"), AttributeType: ddbtypes.ScalarAttributeTypeS},
-			},
-			KeySchema: []ddbtypes.KeySchemaElement{
-				{AttributeName: aws.String("Fleet"), KeyType: ddbtypes.KeyTypeHash},
-				{AttributeName: aws.String("Item"), KeyType: ddbtypes.KeyTypeRange},
-			},
-		})
-		require.NoError(t, err)
+		registrytest.CreateTable(t, cfg, "muster")
 		r := &rig{T: t, runtime: runtime, registry: registry.New(cfg, "muster", "jobs"), client: sqs.NewFromConfig(cfg), began: time.Now()}
 		out, err := r.client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("jobs")})
 		require.NoError(t, err)

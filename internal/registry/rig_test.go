@@ -13,6 +13,7 @@ import (
 
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/registry/registrytest"
 )
 
 // Times of a test. A bubble begins at midnight.
@@ -42,19 +43,7 @@ func inBubble(t *testing.T, options local.Options, test func(r *rig)) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, runtime.Close()) }()
 		table := dynamodb.NewFromConfig(runtime.Config())
-		_, err = table.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-			TableName:   aws.String("muster"),
-			BillingMode: types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{
-				{AttributeName: aws.String("Fleet"), AttributeType: types.ScalarAttributeTypeS},
-				{AttributeName: aws.String("Item"), AttributeType: types.ScalarAttributeTypeS},
-			},
-			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String("Fleet"), KeyType: types.KeyTypeHash},
-				{AttributeName: aws.String("Item"), KeyType: types.KeyTypeRange},
-			},
-		})
-		require.NoError(t, err)
+		registrytest.CreateTable(t, runtime.Config(), "muster")
 		// Reads that need not be consistent see what was there before.
 		time.Sleep(options.DynamoDB.StaleReads)
 		test(&rig{t, registry.New(runtime.Config(), "muster", "jobs"), runtime, table})

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/assert"
@@ -25,6 +23,7 @@ import (
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/registry/registrytest"
 	"github.com/musterq/muster/internal/steps"
 )
 
@@ -79,18 +78,7 @@ func inBubble(t *testing.T, worker registry.Worker, test func(r *rig)) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, runtime.Close()) }()
 		cfg := runtime.Config()
-		_, err = dynamodb.NewFromConfig(cfg).CreateTable(t.Context(), &dynamodb.CreateTableInput{
-			TableName: aws.String("muster"), BillingMode: ddbtypes.BillingModePayPerRequest,
-			AttributeDefinitions: []ddbtypes.AttributeDefinition{
-				{AttributeName: aws.String("Fleet"), AttributeType: ddbtypes.ScalarAttributeTypeS},
-				{AttributeName: aws.String("Item"), AttributeType: ddbtypes.ScalarAttributeTypeS},
-			},
-			KeySchema: []ddbtypes.KeySchemaElement{
-				{AttributeName: aws.String("Fleet"), KeyType: ddbtypes.KeyTypeHash},
-				{AttributeName: aws.String("Item"), KeyType: ddbtypes.KeyTypeRange},
-			},
-		})
-		require.NoError(t, err)
+		registrytest.CreateTable(t, cfg, "muster")
 		r := &rig{
 			T: t, runtime: runtime, registry: registry.New(cfg, "muster", "jobs"), client: sqs.NewFromConfig(cfg),
 			objects: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
