@@ -205,9 +205,10 @@ func (s *shift) stage(ctx context.Context, b *batch, stage handler.Stage, target
 	return nil
 }
 
-// settle acknowledges what was handled or filtered and returns the rest: what
-// failed after a backoff and not before its handler must have ended, what Lambda
-// throttled after a while, what was not started at once.
+// settle keeps why messages failed, acknowledges what was handled or filtered
+// and returns the rest: what failed after a backoff and not before its handler
+// must have ended, what Lambda throttled after a while, what was not started at
+// once.
 func (s *shift) settle(ctx context.Context, b batch) error {
 	done := make([]queue.Held, 0, len(b.kept)+len(b.filtered))
 	for _, r := range b.kept {
@@ -220,6 +221,13 @@ func (s *shift) settle(ctx context.Context, b batch) error {
 	for _, f := range b.failures {
 		failed = append(failed, b.held[f.MessageID])
 	}
+	// The messages are settled all the same; a storm of failures must not end
+	// the shift because its records are throttled.
+	if err := s.registry.RecordFailures(ctx, time.Now(), b.failures); err != nil {
+		s.mu.Lock()
+		s.trouble = registry.Shorten(err.Error())
+		s.mu.Unlock()
+	}
 	doubt := time.Until(b.doubt)
 	return errors.Join(
 		s.queue.Delete(ctx, done),
@@ -228,6 +236,5 @@ func (s *shift) settle(ctx context.Context, b batch) error {
 		}),
 		s.queue.Return(ctx, queue.Hold(b.throttled), func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
 		s.queue.Return(ctx, queue.Hold(b.unstarted), func(queue.Held) time.Duration { return 0 }),
-		s.registry.RecordFailures(ctx, time.Now(), b.failures),
 	)
 }

@@ -88,6 +88,9 @@ type Output struct {
 	Handled   int64  `json:"handled"`
 	Failed    int64  `json:"failed"`
 	Filtered  int64  `json:"filtered"`
+	// Trouble is the last failure that cost no message: reasons that could not be
+	// recorded.
+	Trouble string `json:"trouble"`
 }
 
 // Pump runs shifts.
@@ -125,6 +128,7 @@ type shift struct {
 	leasedTo time.Time
 	next     string
 	err      error
+	trouble  string
 	counts   registry.Counts
 	lastWork time.Time
 	inHand   int
@@ -166,7 +170,7 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 	s.work(ctx)
 
 	out := Output{Next: s.next, Shift: in.Shift + 1,
-		Handled: s.counts.Handled - before.Handled, Failed: s.counts.Failed - before.Failed, Filtered: s.counts.Filtered - before.Filtered}
+		Handled: s.counts.Handled - before.Handled, Failed: s.counts.Failed - before.Failed, Filtered: s.counts.Filtered - before.Filtered, Trouble: s.trouble}
 	if out.Next == "relieved" {
 		return out, nil
 	}

@@ -373,7 +373,6 @@ func TestSettlingThatFailsEndsTheShift(t *testing.T) {
 	for operation, says := range map[string]string{
 		"DeleteMessageBatch":           "delete 5 messages from ",
 		"ChangeMessageVisibilityBatch": "return 5 messages to ",
-		"BatchWriteItem":               "record 5 failures: ",
 	} {
 		t.Run(operation, func(t *testing.T) {
 			half := func(_ context.Context, e message.Event) (any, error) {
@@ -393,6 +392,22 @@ func TestSettlingThatFailsEndsTheShift(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestReasonsThatCannotBeRecordedCostNoShift(t *testing.T) {
+	bad := func(context.Context, message.Event) (any, error) { return nil, errors.New("down") }
+	inBubble(t, bad, slot(), func(r *rig) {
+		r.send(5)
+		r.fail("BatchWriteItem", 0)
+		r.config.Idle = time.Second
+		out, err := r.shift("t1")
+		require.NoError(r, err)
+		assert.GreaterOrEqual(r, out.Failed, int64(5))
+		assert.Contains(r, out.Trouble, " failures: ")
+		assert.Contains(r, out.Trouble, "not yours")
+		d := r.depth()
+		assert.Equal(r, 5, d.Visible+d.InFlight, "they come again")
+	})
 }
 
 func TestAShiftWhoseEndCannotBeReportedFails(t *testing.T) {
