@@ -122,11 +122,12 @@ func inBubble(t *testing.T, seed uint64, bug bug) (wrong []string) {
 }
 
 // storms is how many seeds a test run tries; more find more.
-var storms = flag.Uint64("storms", 25, "seeds that TestStorms tries")
+var storms = flag.Uint64("storms", 16, "seeds that TestStorms tries")
 
 func TestStorms(t *testing.T) {
 	for seed := range *storms {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			assert.Empty(t, inBubble(t, seed, bug{}), "replay with: go test ./internal/scenario -run 'TestStorms/seed=%d$'", seed)
 		})
 	}
@@ -137,6 +138,7 @@ func TestStorms(t *testing.T) {
 func TestDeliberateBugs(t *testing.T) {
 	for _, bug := range bugs {
 		t.Run(bug.name, func(t *testing.T) {
+			t.Parallel()
 			for seed := range uint64(100) {
 				if wrong := strings.Join(inBubble(t, seed, bug), ", "); strings.Contains(wrong, "the cap was passed") {
 					t.Logf("found by seed %d: %s", seed, wrong)
