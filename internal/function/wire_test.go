@@ -104,7 +104,7 @@ func TestThePumpIsWired(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.send("job")
 		assert.Equal(r, map[string]any{
-			"next": "go home", "shift": 5.0, "waitUntil": "", "handled": 1.0, "failed": 0.0, "filtered": 0.0,
+			"next": "go home", "shift": 5.0, "waitUntil": "", "handled": 1.0, "failed": 0.0, "filtered": 0.0, "trouble": "",
 		}, invoke(r, Pump, `{"fleet":"jobs","worker":"a","execution":"worker-a-1","shift":4}`))
 		s, err := r.registry().Snapshot(r.Context())
 		require.NoError(r, err)
