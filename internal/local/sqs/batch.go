@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"regexp"
+	"time"
 
 	"github.com/musterq/muster/internal/local/api"
 )
@@ -38,6 +39,32 @@ func checkBatch(kind string, ids []string) error {
 		seen[id] = true
 	}
 	return nil
+}
+
+// eachEntry checks a batch as a whole and then does its entries one by one, each
+// with its own outcome.
+func eachEntry[E any](s *Service, url, kind string, entries []E, id func(E) string, do func(*queue, time.Time, E) error) (done []BatchResultEntry, failed []BatchResultErrorEntry, err error) {
+	q, err := s.find(url)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = id(e)
+	}
+	if err := checkBatch(kind, ids); err != nil {
+		return nil, nil, err
+	}
+	now := q.lock()
+	defer q.unlock(now)
+	for i, e := range entries {
+		if err := do(q, now, e); err != nil {
+			failed = append(failed, failedEntry(ids[i], err))
+		} else {
+			done = append(done, BatchResultEntry{ids[i]})
+		}
+	}
+	return done, failed, nil
 }
 
 // failedEntry reports an entry's error. Batches carry the older error codes.

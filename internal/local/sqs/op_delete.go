@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"context"
+	"time"
 
 	"github.com/musterq/muster/internal/local/api"
 )
@@ -68,26 +69,13 @@ type DeleteMessageBatchOutput struct {
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html
 func (s *Service) deleteMessageBatch(_ context.Context, _ api.Caller, in *DeleteMessageBatchInput) (*DeleteMessageBatchOutput, error) {
-	q, err := s.find(in.QueueURL)
+	done, failed, err := eachEntry(s, in.QueueURL, "DeleteMessageBatchRequestEntry", in.Entries,
+		func(e DeleteMessageBatchRequestEntry) string { return e.ID },
+		func(q *queue, _ time.Time, e DeleteMessageBatchRequestEntry) error {
+			return q.deleteByHandle(e.ReceiptHandle)
+		})
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(in.Entries))
-	for i, e := range in.Entries {
-		ids[i] = e.ID
-	}
-	if err := checkBatch("DeleteMessageBatchRequestEntry", ids); err != nil {
-		return nil, err
-	}
-	out := new(DeleteMessageBatchOutput)
-	now := q.lock()
-	defer q.unlock(now)
-	for _, e := range in.Entries {
-		if err := q.deleteByHandle(e.ReceiptHandle); err != nil {
-			out.Failed = append(out.Failed, failedEntry(e.ID, err))
-		} else {
-			out.Successful = append(out.Successful, BatchResultEntry{e.ID})
-		}
-	}
-	return out, nil
+	return &DeleteMessageBatchOutput{Successful: done, Failed: failed}, nil
 }

@@ -97,26 +97,13 @@ type ChangeMessageVisibilityBatchOutput struct {
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html
 func (s *Service) changeMessageVisibilityBatch(_ context.Context, _ api.Caller, in *ChangeMessageVisibilityBatchInput) (*ChangeMessageVisibilityBatchOutput, error) {
-	q, err := s.find(in.QueueURL)
+	done, failed, err := eachEntry(s, in.QueueURL, "ChangeMessageVisibilityBatchRequestEntry", in.Entries,
+		func(e ChangeMessageVisibilityBatchRequestEntry) string { return e.ID },
+		func(q *queue, now time.Time, e ChangeMessageVisibilityBatchRequestEntry) error {
+			return q.changeVisibility(now, e.ReceiptHandle, e.VisibilityTimeout)
+		})
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(in.Entries))
-	for i, e := range in.Entries {
-		ids[i] = e.ID
-	}
-	if err := checkBatch("ChangeMessageVisibilityBatchRequestEntry", ids); err != nil {
-		return nil, err
-	}
-	out := new(ChangeMessageVisibilityBatchOutput)
-	now := q.lock()
-	defer q.unlock(now)
-	for _, e := range in.Entries {
-		if err := q.changeVisibility(now, e.ReceiptHandle, e.VisibilityTimeout); err != nil {
-			out.Failed = append(out.Failed, failedEntry(e.ID, err))
-		} else {
-			out.Successful = append(out.Successful, BatchResultEntry{e.ID})
-		}
-	}
-	return out, nil
+	return &ChangeMessageVisibilityBatchOutput{Successful: done, Failed: failed}, nil
 }
