@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"time"
 	"unicode/utf8"
 
@@ -69,6 +68,8 @@ type Failure struct {
 	Worker   string
 	// Stage that failed: "transform" or "process".
 	Stage string
+	// Handler is the ARN of that stage's handler.
+	Handler string `dynamo:",omitempty"`
 	// Reason is cut to what [Shorten] leaves of it.
 	Reason string
 	// ExpiresAt is when DynamoDB may delete it.
@@ -100,9 +101,7 @@ func (r *Registry) RecordFailures(ctx context.Context, now time.Time, failures [
 	}
 	items := make([]any, len(failures))
 	for i, f := range failures {
-		h := fnv.New32a()
-		h.Write([]byte(f.MessageID))
-		f.Fleet = fmt.Sprintf("%s#failures#%d", r.fleet, h.Sum32()%failureShards)
+		f.Fleet = r.failurePartition(shardOf(f.MessageID))
 		f.At = At(now)
 		f.Item = string(f.At) + "#" + f.MessageID
 		f.Reason = Shorten(f.Reason)
