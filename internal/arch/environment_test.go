@@ -18,7 +18,7 @@ var surroundings = map[string][]string{
 
 // inherited are the variables that a function's process inherits where nothing
 // else is said: without them no interpreter is found.
-var inherited = map[string][]string{"internal/local/lambda/environ.go": {`"PATH"`, `"HOME"`}}
+var inherited = map[string][]string{"internal/local/process/environ.go": {`"PATH"`, `"HOME"`}}
 
 // surrounded are the folders that may, beside mains and test files: the command,
 // and what only tests import.
@@ -89,9 +89,9 @@ func TestEnvironmentIsViolated(t *testing.T) {
 			"internal/local/sqs/sqs.go", "package sqs\nimport \"log\"\nfunc f() { log.Fatalf(\"no\") }\n",
 			[]string{"internal/local/sqs/sqs.go:3 uses log.Fatalf"},
 		},
-		"a variable that a function's process does not inherit": {
-			"internal/local/lambda/environ.go", "package lambda\nimport \"os\"\nvar path, user = os.Getenv(\"PATH\"), os.Getenv(\"USER\")\n",
-			[]string{"internal/local/lambda/environ.go:3 uses os.Getenv"},
+		"a variable that a child does not inherit": {
+			"internal/local/process/environ.go", "package process\nimport \"os\"\nvar path, user = os.Getenv(\"PATH\"), os.Getenv(\"USER\")\n",
+			[]string{"internal/local/process/environ.go:3 uses os.Getenv"},
 		},
 		"a main may":      {"functions/pump/main.go", "package main\nimport \"os\"\nfunc main() { os.Exit(1) }\n", nil},
 		"the command may": {"internal/cli/cli.go", "package cli\nimport \"os\"\nvar home = os.Getenv(\"HOME\")\n", nil},

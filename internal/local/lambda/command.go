@@ -10,6 +10,8 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+
+	"github.com/musterq/muster/internal/local/process"
 )
 
 // Command is a program that is run once for each invocation: the event on its
@@ -51,20 +53,20 @@ func (e *commandEnvironment) invoke(ctx context.Context, i *invocation) outcome 
 		return outcome{failure: &failure{kind: "Runtime.InvalidEntrypoint", message: err.Error()}}
 	}
 	out, last := &limited{limit: maxResponse + 1}, newStream(nil, "", "")
-	process, err := program{
-		command: e.command.Command, dir: e.command.Dir, env: env,
-		stdin: bytes.NewReader(i.payload), stdout: out, stderr: io.MultiWriter(e.setting.logs, last),
-	}.start()
+	child, err := process.Program{
+		Command: e.command.Command, Dir: e.command.Dir, Env: env,
+		Stdin: bytes.NewReader(i.payload), Stdout: out, Stderr: io.MultiWriter(e.setting.logs, last),
+	}.Start()
 	if err != nil {
 		return outcome{failure: &failure{kind: "Runtime.InvalidEntrypoint", message: err.Error()}}
 	}
 	select {
-	case <-process.exited:
+	case <-child.Exited:
 	case <-ctx.Done():
-		process.kill()
+		child.Kill()
 		return outcome{failure: &failure{kind: "Sandbox.Timedout"}}
 	}
-	if err := process.err; err != nil {
+	if err := child.Err(); err != nil {
 		return outcome{failed: true, reusable: true, payload: exitPayload(err, last.tail())}
 	}
 	return commandOutcome(out.text)

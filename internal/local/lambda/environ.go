@@ -3,9 +3,10 @@ package lambda
 import (
 	"context"
 	"maps"
-	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/musterq/muster/internal/local/process"
 )
 
 // reservedVariables cannot be set by a function's configuration.
@@ -38,8 +39,8 @@ func (s *Service) variables(f Function, logStream, accessKey, secret, token stri
 		"_HANDLER":                        f.Handler,
 		"LANG":                            "en_US.UTF-8",
 		"TZ":                              ":UTC",
-		"PATH":                            s.options.path(),
-		"HOME":                            s.options.home(),
+		"PATH":                            process.Path(s.options.Path),
+		"HOME":                            process.Home(s.options.Home),
 	}
 	if f.Runtime != "" {
 		v["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + f.Runtime
@@ -49,20 +50,6 @@ func (s *Service) variables(f Function, logStream, accessKey, secret, token stri
 	}
 	maps.Copy(v, f.Environment)
 	return v
-}
-
-func (o Options) path() string {
-	if o.Path != "" {
-		return o.Path
-	}
-	return os.Getenv("PATH")
-}
-
-func (o Options) home() string {
-	if o.Home != "" {
-		return o.Home
-	}
-	return os.Getenv("HOME")
 }
 
 // environ lists the variables of an environment whose code is in dir, for a

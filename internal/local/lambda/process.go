@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/musterq/muster/internal/local/process"
 )
 
 const (
@@ -31,7 +33,7 @@ type Process struct {
 
 type processEnvironment struct {
 	api    *runtimeAPI
-	child  *child
+	child  *process.Child
 	output *output
 	logs   *stream
 	limit  int
@@ -55,7 +57,7 @@ func (p Process) start(ctx context.Context, s setting) (environment, *failure) {
 	case payload := <-runtime.broken:
 		e.kill()
 		return nil, &failure{payload: payload}
-	case <-e.child.exited:
+	case <-e.child.Exited:
 		return nil, e.exit()
 	case <-ctx.Done():
 		e.kill()
@@ -74,10 +76,10 @@ func (e *processEnvironment) launch(p Process, s setting) error {
 	if e.output, err = newOutput(s.logs, s.variables["AWS_SESSION_TOKEN"]); err != nil {
 		return err
 	}
-	e.child, err = program{
-		command: p.Command, dir: p.Dir, env: env,
-		stdout: e.output.writer, stderr: e.output.writer, ended: e.output.close,
-	}.start()
+	e.child, err = process.Program{
+		Command: p.Command, Dir: p.Dir, Env: env,
+		Stdout: e.output.writer, Stderr: e.output.writer, Ended: e.output.close,
+	}.Start()
 	if err != nil {
 		e.output.close()
 	}
@@ -87,7 +89,7 @@ func (e *processEnvironment) launch(p Process, s setting) error {
 // serve ends the process when its Runtime API fails: nothing could reach it.
 func (e *processEnvironment) serve() {
 	if err := e.api.serve(); err != nil {
-		e.child.kill()
+		e.child.Kill()
 	}
 }
 
@@ -105,15 +107,15 @@ func (e *processEnvironment) invoke(ctx context.Context, i *invocation) outcome 
 			// The invocation ends when the runtime asks for the next one.
 			answer, polled = &out, e.api.polled
 		case <-polled:
-			answer.memory = e.child.memory()
+			answer.memory = e.child.Memory()
 			if e.logs.wanted() {
 				e.output.flush()
 			}
 			return *answer
-		case <-e.child.exited:
+		case <-e.child.Exited:
 			return e.died(answer)
 		case <-check.C:
-			if used := e.child.memory(); used > e.limit {
+			if used := e.child.Memory(); used > e.limit {
 				e.kill()
 				return outcome{failure: &failure{kind: "Runtime.OutOfMemory", message: "Runtime exited with error: signal: killed"}, memory: used}
 			}
@@ -147,21 +149,21 @@ func (e *processEnvironment) died(answer *outcome) outcome {
 func (e *processEnvironment) exit() *failure {
 	e.kill()
 	message := "Runtime exited without providing a reason"
-	if err := e.child.err; err != nil {
+	if err := e.child.Err(); err != nil {
 		message = fmt.Sprintf("Runtime exited with error: %v", err)
 	}
 	return &failure{kind: "Runtime.ExitError", message: message}
 }
 
 func (e *processEnvironment) kill() {
-	e.child.kill()
+	e.child.Kill()
 	// The connections of a dead process have nothing left to lose.
 	_ = e.api.close()
 }
 
-func (e *processEnvironment) alive() bool { return e.child.alive() }
+func (e *processEnvironment) alive() bool { return e.child.Alive() }
 
 func (e *processEnvironment) stop() {
-	e.child.end(grace)
+	e.child.End(grace)
 	_ = e.api.close()
 }

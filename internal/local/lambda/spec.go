@@ -5,11 +5,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/musterq/muster/internal/local/process"
 )
 
 // The Runtime API clients of languages that Lambda has managed runtimes for. The
@@ -60,7 +61,7 @@ func parseHandler(spec, dir string) (Code, error) {
 	case "exec":
 		return parseCommand(rest, dir)
 	case "runtime":
-		return bootstrap(within(dir, rest))
+		return bootstrap(process.Within(dir, rest))
 	case "python":
 		return python(rest, dir)
 	case "node":
@@ -90,37 +91,11 @@ func Load(runtime, handler, path string) (Code, error) {
 }
 
 func parseCommand(line, dir string) (Code, error) {
-	words, err := splitWords(line)
+	command, err := process.ParseCommand(line, dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(words) == 0 {
-		return nil, errors.New("it names no command")
-	}
-	name := words[0]
-	if strings.ContainsRune(name, filepath.Separator) {
-		path := within(dir, name)
-		if err := executable(path); err != nil {
-			return nil, err
-		}
-		return Command{Command: append([]string{path}, words[1:]...), Dir: dir}, nil
-	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if executable(filepath.Join(dir, name)) == nil {
-			return nil, fmt.Errorf("%s is a file in %s, not a command in PATH: write ./%s", name, dir, name)
-		}
-		return nil, fmt.Errorf("there is no command %s in PATH: install it, or write the path of a file, such as ./%s", name, name)
-	}
-	return Command{Command: append([]string{path}, words[1:]...), Dir: dir}, nil
-}
-
-// within is a path as seen from dir.
-func within(dir, path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
+	return Command{Command: command, Dir: dir}, nil
 }
 
 func bootstrap(path string) (Code, error) {
@@ -128,26 +103,10 @@ func bootstrap(path string) (Code, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := executable(path); err != nil {
+	if err := process.Executable(path); err != nil {
 		return nil, err
 	}
 	return Process{Command: []string{path}, Dir: filepath.Dir(path)}, nil
-}
-
-// executable says what is wrong with a file that is to be run.
-func executable(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no file %s: build it, or correct the path", path)
-	case err != nil:
-		return err
-	case info.IsDir():
-		return fmt.Errorf("%s is a folder: name the executable in it", path)
-	case info.Mode().Perm()&0o111 == 0:
-		return fmt.Errorf("%s cannot be executed: run chmod +x %s", path, path)
-	}
-	return nil
 }
 
 func python(handler, dir string) (Code, error) {
@@ -214,7 +173,7 @@ func goBuild(path, dir string) (Code, error) {
 	if err != nil {
 		return nil, errors.New("go is not in PATH: install Go from https://go.dev/dl/")
 	}
-	folder := within(dir, path)
+	folder := process.Within(dir, path)
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("there is no folder %s: correct the path", folder)
 	}
@@ -241,7 +200,7 @@ func goBuild(path, dir string) (Code, error) {
 	if err := os.Rename(filepath.Join(built, "bootstrap"), target); err != nil {
 		return nil, err
 	}
-	if err := executable(target); err != nil {
+	if err := process.Executable(target); err != nil {
 		return nil, fmt.Errorf("%s is not a main package: %w", folder, err)
 	}
 	return Process{Command: []string{target}, Dir: folder}, nil

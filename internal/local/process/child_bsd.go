@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package lambda
+package process
 
 import "syscall"
 
