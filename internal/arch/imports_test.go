@@ -33,7 +33,7 @@ var layers = []layer{
 	{
 		name: "product", mayUse: []string{"domain", "product"},
 		folders: []string{
-			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/function",
+			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/fleet", "internal/function",
 			"internal/handler", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/steps",
 		},
 	},

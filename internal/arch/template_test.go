@@ -180,15 +180,22 @@ var wiring = map[string]func(function.Lookup) error{
 	"settle":     func(l function.Lookup) error { _, err := function.Settle(aws.Config{}, l); return err },
 }
 
+// words are the variables that are no number, as what works together.
+var words = map[string]string{
+	"LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync", "FIFO": "false",
+	"ROUTES": "", "UNMATCHED": "handler", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "small",
+}
+
 // reads are the variables that a function reads.
 func reads(wire func(function.Lookup) error) (map[string]bool, error) {
 	names := map[string]bool{}
 	err := wire(func(name string) (string, bool) {
 		names[name] = true
-		if name == "LANE" {
-			return "stream", true
+		word, ok := words[name]
+		if !ok {
+			word = "1"
 		}
-		return "1", true
+		return word, true
 	})
 	return names, err
 }

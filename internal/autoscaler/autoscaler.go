@@ -13,18 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
-	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
 	"github.com/musterq/muster/internal/scale"
 	"github.com/musterq/muster/internal/steps"
-)
-
-// Lanes.
-const (
-	Stream = "stream"
-	Steps  = "steps"
 )
 
 const (
@@ -47,16 +41,10 @@ const (
 
 // Config of the autoscaler.
 type Config struct {
-	Fleet    string
-	Table    string
-	QueueURL string
-	QueueARN string
-	Lane     string
-	Policy   scale.Policy
-	// Process and Transform are the handlers; a worker's input carries their
-	// time-outs.
-	Process   handler.Target
-	Transform handler.Target
+	fleet.Settings
+	// Job is what starts the jobs of a fleet whose target is one.
+	Job    fleet.Job
+	Policy scale.Policy
 	// Liveness is how long a worker counts as live after it reported home.
 	Liveness time.Duration
 	// WorkerStateMachine is the ARN of the worker state machine, WorkerRevision
@@ -67,14 +55,11 @@ type Config struct {
 
 // Validate refuses settings that cannot work.
 func (c Config) Validate() error {
-	err := c.Policy.Validate()
-	switch c.Lane {
-	case Stream:
-		return errors.Join(err, pump.Config{Process: c.Process, Transform: c.Transform}.Validate())
-	case Steps:
-		return err
+	err := errors.Join(c.Policy.Validate(), c.Settings.Validate())
+	if c.Lane == fleet.Stream {
+		err = errors.Join(err, pump.Validate(c.Settings))
 	}
-	return errors.Join(err, fmt.Errorf("Lane is %q, it must be %s or %s", c.Lane, Stream, Steps))
+	return err
 }
 
 // Autoscaler runs ticks.
@@ -87,7 +72,7 @@ type Autoscaler struct {
 
 // New makes an autoscaler. A worker of the steps lane runs one batch at a time.
 func New(cfg aws.Config, c Config) (*Autoscaler, error) {
-	if c.Lane == Steps {
+	if c.Lane == fleet.Steps {
 		c.Policy.Parallelism = 1
 	}
 	if err := c.Validate(); err != nil {
@@ -225,7 +210,7 @@ func (t *tick) commit(ctx context.Context, d scale.Decision) ([]registry.Worker,
 	}
 	for i := range d.Start {
 		w := registry.NewWorker(t.now)
-		w.Lane, w.Parallelism, w.Revision = t.config.Lane, d.Parallelism, t.config.WorkerRevision
+		w.Lane, w.Parallelism, w.Revision = string(t.config.Lane), d.Parallelism, t.config.WorkerRevision
 		w.Stay = serving+i < t.config.Policy.MinWorkers
 		input, err := t.input(w.ID())
 		if err != nil {
@@ -284,7 +269,7 @@ func (t *tick) order(ctx context.Context, d scale.Decision) error {
 	for _, w := range t.workers {
 		var err error
 		switch {
-		case drain[w.ID()], w.Lane != t.config.Lane && w.Orders != registry.Drain:
+		case drain[w.ID()], w.Lane != string(t.config.Lane) && w.Orders != registry.Drain:
 			// The slot rules differ by lane: a worker does not change its own.
 			_, err = t.registry.Order(ctx, w, registry.Drain)
 		case w.Orders == registry.CarryOn && w.State == registry.Working && t.outdated(w):
@@ -312,7 +297,7 @@ func (t *tick) outdated(w registry.Worker) bool {
 	}
 	var input workerInput
 	err := json.Unmarshal([]byte(w.Input), &input)
-	return w.Lane == Steps && (err != nil || input.Timeouts != steps.TimeoutsOf(t.config.Process.Timeout, t.config.Transform.Timeout))
+	return w.Lane == string(fleet.Steps) && (err != nil || input.Timeouts != steps.TimeoutsOf(t.config.Process.Timeout, t.config.Transform.Timeout))
 }
 
 // workerInput is the input of a worker's execution.
@@ -337,7 +322,7 @@ type batchStart struct {
 
 func (a *Autoscaler) input(worker string) (string, error) {
 	input, err := json.Marshal(workerInput{
-		Fleet: a.config.Fleet, Worker: worker, Lane: a.config.Lane,
+		Fleet: a.config.Fleet, Worker: worker, Lane: string(a.config.Lane),
 		Timeouts: steps.TimeoutsOf(a.config.Process.Timeout, a.config.Transform.Timeout),
 	})
 	if err != nil {

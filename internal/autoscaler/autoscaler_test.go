@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/registry"
@@ -29,12 +30,12 @@ func TestAFreshStart(t *testing.T) {
 		workers, parallelism int
 		reason               string
 	}{
-		autoscaler.Stream: {3, 2, "depth 25 (25 visible, 0 in flight); at 10 a worker 3 wanted; 0 working, 0 going home, 0 silent; starting 3"},
-		autoscaler.Steps:  {3, 1, "depth 25 (25 visible, 0 in flight); at 10 a worker 3 wanted; 0 working, 0 going home, 0 silent; starting 3"},
+		string(fleet.Stream): {3, 2, "depth 25 (25 visible, 0 in flight); at 10 a worker 3 wanted; 0 working, 0 going home, 0 silent; starting 3"},
+		string(fleet.Steps):  {3, 1, "depth 25 (25 visible, 0 in flight); at 10 a worker 3 wanted; 0 working, 0 going home, 0 silent; starting 3"},
 	} {
 		t.Run(lane, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.config.Lane = lane
+				r.config.Lane = fleet.Lane(lane)
 				r.send(25)
 				out := r.ticks(scheduled)
 				assert.Equal(r, want.reason, out.Reason)
@@ -157,7 +158,7 @@ func TestStartsFitIntoState(t *testing.T) {
 				r.send(1000)
 				var held []registry.Worker
 				for i := range reservations {
-					held = append(held, slot(fmt.Sprintf("%036d", i), reserved(minute9), func(w *registry.Worker) { w.Input = inputOf(w.ID(), autoscaler.Stream) }))
+					held = append(held, slot(fmt.Sprintf("%036d", i), reserved(minute9), func(w *registry.Worker) { w.Input = inputOf(w.ID(), string(fleet.Stream)) }))
 				}
 				r.hold(registry.Control{}, held...)
 				started := map[string]bool{}
@@ -271,7 +272,7 @@ func TestNoMoreStayThanTheMinimum(t *testing.T) {
 
 func TestANewRevisionIsHandedOverTo(t *testing.T) {
 	handOver := func(w *registry.Worker) { w.Orders = registry.HandOver }
-	successor := func(w *registry.Worker) { w.Revision, w.Input = "r2", inputOf("a", autoscaler.Stream) }
+	successor := func(w *registry.Worker) { w.Revision, w.Input = "r2", inputOf("a", string(fleet.Stream)) }
 	for name, c := range map[string]struct{ before, after registry.Worker }{
 		"who works":        {slot("a"), slot("a", handOver, successor)},
 		"not twice":        {slot("a", handOver, successor), slot("a", handOver, successor)},
@@ -308,7 +309,7 @@ func TestNewTimeoutsAreHandedOverTo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.config.Lane = c.before.Lane
+				r.config.Lane = fleet.Lane(c.before.Lane)
 				r.hold(registry.Control{}, c.before)
 				r.ticks(scheduled)
 				assert.Equal(r, []registry.Worker{c.after}, r.snapshot().Workers)
@@ -427,15 +428,15 @@ func TestATickThatCannotSeeFails(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	slow := handler.Target{Timeout: 900 * time.Second}
+	slow := handler.Target{ARN: "arn:slow", Timeout: 900 * time.Second}
 	for name, c := range map[string]struct {
 		change func(c *autoscaler.Config)
 		want   []string
 	}{
 		"good":           {func(*autoscaler.Config) {}, nil},
-		"slow in steps":  {func(c *autoscaler.Config) { c.Lane, c.Process = autoscaler.Steps, slow }, nil},
+		"slow in steps":  {func(c *autoscaler.Config) { c.Lane, c.Process = fleet.Steps, slow }, nil},
 		"slow in stream": {func(c *autoscaler.Config) { c.Process = slow }, []string{"handlers with time-outs of 15m20s together are too slow for the stream lane"}},
-		"no such lane":   {func(c *autoscaler.Config) { c.Lane = "fast" }, []string{`Lane is "fast", it must be stream or steps`}},
+		"no such lane":   {func(c *autoscaler.Config) { c.Lane = "fast" }, []string{`Lane is "fast", it must be one of [stream steps]`}},
 		"everything": {
 			func(c *autoscaler.Config) { c.Lane, c.Policy.StepLimit, c.Policy.MaxConcurrency = "fast", 0, 0 },
 			[]string{`Lane is "fast"`, "StepLimit is 0, it must be at least 1", "MaxConcurrency is 0, it must be at least 1"},

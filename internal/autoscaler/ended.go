@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/registry"
 )
 
@@ -143,7 +144,7 @@ func (t *tick) questionable(w registry.Worker) bool {
 // state machine started handlers up to the moment it ended, and a courier may
 // up to the moment it is marked as ended: now.
 func (t *tick) canRunUntil(w registry.Worker) int64 {
-	if w.Lane == Stream || w.BusyUntil == 0 {
+	if w.Lane == string(fleet.Stream) || w.BusyUntil == 0 {
 		return w.BusyUntil
 	}
 	return t.now.Add(max(t.config.Process.Timeout, t.config.Transform.Timeout) + registry.ClockMargin).UnixMilli()

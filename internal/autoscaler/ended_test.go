@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/registry"
 )
@@ -74,7 +75,7 @@ func TestEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.config.Lane = c.before.Lane
+				r.config.Lane = fleet.Lane(c.before.Lane)
 				r.hold(registry.Control{}, c.before)
 				if c.execution != "" {
 					r.run(c.before, c.execution)

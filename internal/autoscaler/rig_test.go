@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
@@ -75,12 +76,15 @@ func inBubble(t *testing.T, test func(r *rig)) {
 		})
 		require.NoError(t, err)
 		r.config = autoscaler.Config{
-			Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs",
-			Lane:      autoscaler.Stream,
-			Policy:    scale.Policy{MaxConcurrency: 20, Parallelism: 2, MessagesPerWorker: 10, StepLimit: 100, ScaleInHold: time.Hour},
-			Process:   handler.Target{ARN: "arn:process", Timeout: 30 * time.Second},
-			Transform: handler.Target{ARN: "arn:transform", Timeout: 20 * time.Second},
-			Liveness:  5 * time.Minute, WorkerStateMachine: *m.StateMachineArn, WorkerRevision: "r1",
+			Settings: fleet.Settings{
+				Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs",
+				Lane: fleet.Stream, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync,
+				Process:   handler.Target{ARN: "arn:process", Timeout: 30 * time.Second},
+				Transform: handler.Target{ARN: "arn:transform", Timeout: 20 * time.Second},
+				BatchSize: 10, Unmatched: fleet.ToHandler, BodiesInState: fleet.SmallBodies,
+			},
+			Policy:   scale.Policy{MaxConcurrency: 20, Parallelism: 2, MessagesPerWorker: 10, StepLimit: 100, ScaleInHold: time.Hour},
+			Liveness: 5 * time.Minute, WorkerStateMachine: *m.StateMachineArn, WorkerRevision: "r1",
 		}
 		time.Sleep(10 * time.Minute)
 		test(r)
@@ -91,7 +95,7 @@ func inBubble(t *testing.T, test func(r *rig)) {
 func slot(id string, changes ...func(*registry.Worker)) registry.Worker {
 	w := registry.Worker{
 		Fleet: "jobs", Item: "worker#" + id, State: registry.Working, Holder: "worker-" + id + "-1", Generation: 1, Orders: registry.CarryOn,
-		Lane: autoscaler.Stream, Parallelism: 2, Revision: "r1", Input: `{"end":"RUNNING"}`, ReservedAt: minute0, ReportedAt: now,
+		Lane: string(fleet.Stream), Parallelism: 2, Revision: "r1", Input: `{"end":"RUNNING"}`, ReservedAt: minute0, ReportedAt: now,
 	}
 	for _, change := range changes {
 		change(&w)
@@ -101,7 +105,7 @@ func slot(id string, changes ...func(*registry.Worker)) registry.Worker {
 
 func stay(w *registry.Worker)     { w.Stay = true }
 func ended(w *registry.Worker)    { w.Ended = true }
-func inSteps(w *registry.Worker)  { w.Lane = autoscaler.Steps }
+func inSteps(w *registry.Worker)  { w.Lane = string(fleet.Steps) }
 func draining(w *registry.Worker) { w.Orders = registry.Drain }
 
 // silent is a worker that reported last before the liveness window.

@@ -4,14 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
-	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/scale"
-	"github.com/musterq/muster/internal/steps"
 )
 
 // settings reads variables and remembers what was wrong with them.
@@ -36,6 +36,33 @@ func (s *settings) text(name string) string {
 	return value
 }
 
+// optional is a setting that may be empty.
+func (s *settings) optional(name string) string {
+	value, _ := s.lookup(name)
+	return value
+}
+
+// list reads values with commas between them.
+func (s *settings) list(name string) []string {
+	value := s.optional(name)
+	if value == "" {
+		return []string{}
+	}
+	return strings.Split(value, ",")
+}
+
+func (s *settings) fraction(name string) float64 {
+	value := s.text(name)
+	if value == "" {
+		return 0
+	}
+	f, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		s.errs = append(s.errs, fmt.Errorf("%s is %q, it must be a number", name, value))
+	}
+	return f
+}
+
 func (s *settings) number(name string) int {
 	value := s.text(name)
 	if value == "" {
@@ -52,66 +79,62 @@ func (s *settings) seconds(name string) time.Duration {
 	return time.Duration(s.number(name)) * time.Second
 }
 
-func (s *settings) process() handler.Target {
-	return handler.Target{ARN: s.text("PROCESS_HANDLER"), Timeout: s.seconds("PROCESS_TIMEOUT_SECONDS")}
-}
-
-// transform is the one setting that may be empty.
-func (s *settings) transform() handler.Target {
-	if arn, _ := s.lookup("TRANSFORM_HANDLER"); arn != "" {
-		return handler.Target{ARN: arn, Timeout: s.seconds("TRANSFORM_TIMEOUT_SECONDS")}
+// target of a stage. One that has none needs no time-out.
+func (s *settings) target(stage string) handler.Target {
+	t := handler.Target{ARN: s.optional(stage + "_HANDLER")}
+	if t.Is() {
+		t.Timeout = s.seconds(stage + "_TIMEOUT_SECONDS")
 	}
-	return handler.Target{}
+	return t
 }
 
 // backoff reads what settling needs. A longest backoff of 0 is none, where the
 // domain's zero value would be 12 hours.
 func (s *settings) backoff() message.Backoff {
-	b := message.Backoff{Base: s.seconds("BACKOFF_BASE_SECONDS"), Max: s.seconds("BACKOFF_MAX_SECONDS")}
+	b := message.Backoff{Base: s.seconds("BACKOFF_BASE_SECONDS"), Factor: s.fraction("BACKOFF_FACTOR"), Max: s.seconds("BACKOFF_MAX_SECONDS")}
 	if b.Max == 0 {
 		b.Base = 0
 	}
 	return b
 }
 
-// pump reads what the pump needs.
-func (s *settings) pump() pump.Config {
-	return pump.Config{
-		Fleet: s.text("FLEET"), Table: s.text("TABLE"), QueueURL: s.text("QUEUE_URL"), QueueARN: s.text("QUEUE_ARN"),
-		Process: s.process(), Transform: s.transform(),
-		BatchSize: s.number("BATCH_SIZE"), Idle: s.seconds("IDLE_SECONDS"), Backoff: s.backoff(),
+// fleet reads what the template sets for every function alike.
+func (s *settings) fleet() fleet.Settings {
+	f := fleet.Settings{
+		Fleet: s.text("FLEET"), Table: s.text("TABLE"), Bucket: s.text("BUCKET"),
+		QueueURL: s.text("QUEUE_URL"), QueueARN: s.text("QUEUE_ARN"), DeadLetterURL: s.text("DEAD_LETTER_URL"), Fifo: s.text("FIFO") == "true",
+		Lane: fleet.Lane(s.text("LANE")), Target: fleet.Target(s.text("TARGET")),
+		Mode: fleet.Mode(s.text("MODE")), TransformMode: fleet.Mode(s.text("TRANSFORM_MODE")),
+		Process: s.target("PROCESS"), Transform: s.target("TRANSFORM"), Heartbeat: s.seconds("HEARTBEAT_SECONDS"),
+		BatchSize: s.number("BATCH_SIZE"), BatchingWindow: s.seconds("BATCHING_WINDOW_SECONDS"), Idle: s.seconds("IDLE_SECONDS"),
+		Routes: s.optional("ROUTES"), Unmatched: fleet.Unmatched(s.text("UNMATCHED")),
+		MaxReceives: s.number("MAX_RECEIVE_COUNT"), Backoff: s.backoff(),
+		DuplicateWindow: s.seconds("DUPLICATE_WINDOW_SECONDS"), DuplicateKey: s.text("DUPLICATE_KEY"),
+		BodiesInState: fleet.Bodies(s.text("BODIES_IN_STATE")),
 	}
-}
-
-func (s *settings) steps() steps.Config {
-	return steps.Config{
-		Fleet: s.text("FLEET"), Table: s.text("TABLE"), QueueURL: s.text("QUEUE_URL"), QueueARN: s.text("QUEUE_ARN"),
-		Bucket: s.text("BUCKET"), Process: s.process(), Transform: s.transform(),
+	if f.Target != fleet.Lambda {
+		// What processes has no handler, but a time-out.
+		f.Process = handler.Target{Timeout: s.seconds("PROCESS_TIMEOUT_SECONDS")}
 	}
+	f.Lane = f.Lane.Resolve(f.Mode, f.TransformMode, f.Target)
+	f.Heartbeat = min(f.Heartbeat, f.Process.Timeout)
+	return f
 }
 
-// poll reads what a poll needs.
-func (s *settings) poll() steps.Config {
-	c := s.steps()
-	c.BatchSize, c.Idle = s.number("BATCH_SIZE"), s.seconds("IDLE_SECONDS")
-	return c
-}
-
-// courier reads what the courier needs.
-func (s *settings) courier() steps.Config { return s.steps() }
-
-// settle reads what settling needs.
-func (s *settings) settle() steps.Config {
-	c := s.steps()
-	c.Backoff = s.backoff()
-	return c
+// job reads what a job's start needs. All of it is empty where there is none.
+func (s *settings) job() fleet.Job {
+	return fleet.Job{
+		ARN: s.optional("JOB_ARN"), QueueARN: s.optional("JOB_QUEUE_ARN"), Container: s.optional("JOB_CONTAINER"),
+		Subnets: s.list("JOB_SUBNETS"), SecurityGroups: s.list("JOB_SECURITY_GROUPS"),
+		LaunchType: s.text("JOB_LAUNCH_TYPE"), PublicIP: s.text("JOB_PUBLIC_IP"),
+	}
 }
 
 // autoscaler reads what a tick needs.
 func (s *settings) autoscaler() autoscaler.Config {
 	return autoscaler.Config{
-		Fleet: s.text("FLEET"), Table: s.text("TABLE"), QueueURL: s.text("QUEUE_URL"), QueueARN: s.text("QUEUE_ARN"),
-		Lane: s.text("LANE"), Process: s.process(), Transform: s.transform(),
+		Settings: s.fleet(),
+		Job:      s.job(),
 		Policy: scale.Policy{
 			MaxConcurrency:    s.number("MAX_CONCURRENCY"),
 			Parallelism:       s.number("PARALLELISM"),

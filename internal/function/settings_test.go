@@ -12,21 +12,26 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	fleet "github.com/musterq/muster/cloudformation"
+	"github.com/musterq/muster/cloudformation"
 	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
-	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/scale"
-	"github.com/musterq/muster/internal/steps"
 )
 
 // values of all variables, each its own.
 var values = map[string]string{
-	"FLEET": "jobs", "TABLE": "muster", "BUCKET": "bodies", "LANE": "stream",
+	"FLEET": "jobs", "TABLE": "muster", "BUCKET": "bodies", "LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync",
 	"QUEUE_URL": "http://127.0.0.1/123456789012/jobs", "QUEUE_ARN": "arn:aws:sqs:us-east-1:123456789012:jobs",
+	"DEAD_LETTER_URL": "http://127.0.0.1/123456789012/dead", "FIFO": "false",
 	"PROCESS_HANDLER": "arn:process", "PROCESS_TIMEOUT_SECONDS": "31", "TRANSFORM_HANDLER": "arn:transform", "TRANSFORM_TIMEOUT_SECONDS": "21",
-	"BATCH_SIZE": "9", "IDLE_SECONDS": "61", "BACKOFF_BASE_SECONDS": "2", "BACKOFF_MAX_SECONDS": "902",
+	"HEARTBEAT_SECONDS": "29", "BATCH_SIZE": "9", "BATCHING_WINDOW_SECONDS": "4", "IDLE_SECONDS": "61",
+	"ROUTES": "[]", "UNMATCHED": "drop", "MAX_RECEIVE_COUNT": "6",
+	"BACKOFF_BASE_SECONDS": "2", "BACKOFF_FACTOR": "1.5", "BACKOFF_MAX_SECONDS": "902",
+	"DUPLICATE_WINDOW_SECONDS": "77", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "never",
+	"JOB_ARN": "arn:job", "JOB_QUEUE_ARN": "arn:cluster", "JOB_CONTAINER": "main", "JOB_SUBNETS": "a,b", "JOB_SECURITY_GROUPS": "",
+	"JOB_LAUNCH_TYPE": "FARGATE", "JOB_PUBLIC_IP": "DISABLED",
 	"MAX_CONCURRENCY": "51", "PARALLELISM": "5", "MIN_WORKERS": "3", "MESSAGES_PER_WORKER": "101", "STEP_LIMIT": "99",
 	"SCALE_IN_HOLD_SECONDS": "301", "LIVENESS_SECONDS": "302",
 	"WORKER_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:jobs-worker", "WORKER_REVISION": "r1",
@@ -41,33 +46,56 @@ func in(variables map[string]string) Lookup {
 }
 
 func TestSettings(t *testing.T) {
-	process := handler.Target{ARN: "arn:process", Timeout: 31 * time.Second}
-	transform := handler.Target{ARN: "arn:transform", Timeout: 21 * time.Second}
-	backoff := message.Backoff{Base: 2 * time.Second, Max: 902 * time.Second}
 	s := settings{lookup: in(values)}
 	assert.Equal(t, autoscaler.Config{
-		Fleet: "jobs", Table: "muster", QueueURL: values["QUEUE_URL"], QueueARN: values["QUEUE_ARN"], Lane: "stream",
+		Settings: fleet.Settings{
+			Fleet: "jobs", Table: "muster", Bucket: "bodies", QueueURL: values["QUEUE_URL"], QueueARN: values["QUEUE_ARN"],
+			DeadLetterURL: values["DEAD_LETTER_URL"],
+			Lane: fleet.Stream, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync,
+			Process:   handler.Target{ARN: "arn:process", Timeout: 31 * time.Second},
+			Transform: handler.Target{ARN: "arn:transform", Timeout: 21 * time.Second},
+			Heartbeat: 29 * time.Second, BatchSize: 9, BatchingWindow: 4 * time.Second, Idle: 61 * time.Second,
+			Routes: "[]", Unmatched: fleet.Drop, MaxReceives: 6,
+			Backoff:         message.Backoff{Base: 2 * time.Second, Factor: 1.5, Max: 902 * time.Second},
+			DuplicateWindow: 77 * time.Second, DuplicateKey: "messageId", BodiesInState: fleet.NoBodies,
+		},
+		Job: fleet.Job{
+			ARN: "arn:job", QueueARN: "arn:cluster", Container: "main", Subnets: []string{"a", "b"}, SecurityGroups: []string{},
+			LaunchType: "FARGATE", PublicIP: "DISABLED",
+		},
 		Policy: scale.Policy{
 			MaxConcurrency: 51, Parallelism: 5, MinWorkers: 3, MessagesPerWorker: 101, StepLimit: 99, ScaleInHold: 301 * time.Second,
 		},
-		Process: process, Transform: transform, Liveness: 302 * time.Second,
-		WorkerStateMachine: values["WORKER_STATE_MACHINE"], WorkerRevision: "r1",
+		Liveness: 302 * time.Second, WorkerStateMachine: values["WORKER_STATE_MACHINE"], WorkerRevision: "r1",
 	}, s.autoscaler())
-	assert.Equal(t, pump.Config{
-		Fleet: "jobs", Table: "muster", QueueURL: values["QUEUE_URL"], QueueARN: values["QUEUE_ARN"],
-		Process: process, Transform: transform, BatchSize: 9, Idle: 61 * time.Second, Backoff: backoff,
-	}, s.pump())
-	lane := steps.Config{
-		Fleet: "jobs", Table: "muster", QueueURL: values["QUEUE_URL"], QueueARN: values["QUEUE_ARN"], Bucket: "bodies",
-		Process: process, Transform: transform,
+	assert.NoError(t, s.err())
+}
+
+func TestTheLaneIsChosen(t *testing.T) {
+	for name, c := range map[string]struct {
+		target, mode, transformMode string
+		want                        fleet.Lane
+	}{
+		"sync":               {"lambda", "sync", "sync", fleet.Stream},
+		"async":              {"lambda", "async", "sync", fleet.Stream},
+		"callback":           {"lambda", "callback", "sync", fleet.Steps},
+		"transform callback": {"lambda", "sync", "callback", fleet.Steps},
+		"job":                {"ecs", "sync", "sync", fleet.Steps},
+	} {
+		t.Run(name, func(t *testing.T) {
+			variables := maps.Clone(values)
+			variables["LANE"], variables["TARGET"], variables["MODE"], variables["TRANSFORM_MODE"] = "auto", c.target, c.mode, c.transformMode
+			s := settings{lookup: in(variables)}
+			assert.Equal(t, c.want, s.fleet().Lane)
+		})
 	}
-	assert.Equal(t, lane, s.courier())
-	poll := lane
-	poll.BatchSize, poll.Idle = 9, 61*time.Second
-	assert.Equal(t, poll, s.poll())
-	settle := lane
-	settle.Backoff = backoff
-	assert.Equal(t, settle, s.settle())
+}
+
+func TestAJobNeedsNoHandlerAndHasATimeOut(t *testing.T) {
+	variables := maps.Clone(values)
+	variables["TARGET"], variables["PROCESS_HANDLER"] = "ecs", ""
+	s := settings{lookup: in(variables)}
+	assert.Equal(t, handler.Target{Timeout: 31 * time.Second}, s.fleet().Process)
 	assert.NoError(t, s.err())
 }
 
@@ -75,8 +103,7 @@ func TestALongestBackoffOfNoneIsNone(t *testing.T) {
 	variables := maps.Clone(values)
 	variables["BACKOFF_MAX_SECONDS"] = "0"
 	s := settings{lookup: in(variables)}
-	assert.Zero(t, s.pump().Backoff.Ceiling(20))
-	assert.Zero(t, s.settle().Backoff.Ceiling(20))
+	assert.Zero(t, s.fleet().Backoff.Ceiling(20))
 	assert.NoError(t, s.err())
 }
 
@@ -90,7 +117,7 @@ func TestNoTransformHandlerNeedsNoTimeOut(t *testing.T) {
 			variables := maps.Clone(values)
 			change(variables)
 			s := settings{lookup: in(variables)}
-			assert.Equal(t, handler.Target{}, s.pump().Transform)
+			assert.Equal(t, handler.Target{}, s.fleet().Transform)
 			assert.NoError(t, s.err())
 		})
 	}
@@ -109,20 +136,19 @@ func wired[F any](_ F, err error) error { return err }
 
 func TestErrorsNameEveryVariable(t *testing.T) {
 	const start = "the function's environment, which cloudformation/fleet.yaml sets: "
-	lane := []string{"FLEET", "TABLE", "QUEUE_URL", "QUEUE_ARN", "BUCKET", "PROCESS_HANDLER", "PROCESS_TIMEOUT_SECONDS"}
+	every := []string{
+		"FLEET", "TABLE", "BUCKET", "QUEUE_URL", "QUEUE_ARN", "DEAD_LETTER_URL", "FIFO", "LANE", "TARGET", "MODE", "TRANSFORM_MODE",
+		"HEARTBEAT_SECONDS", "BATCH_SIZE", "BATCHING_WINDOW_SECONDS", "IDLE_SECONDS", "UNMATCHED", "MAX_RECEIVE_COUNT",
+		"BACKOFF_BASE_SECONDS", "BACKOFF_FACTOR", "BACKOFF_MAX_SECONDS", "DUPLICATE_WINDOW_SECONDS", "DUPLICATE_KEY", "BODIES_IN_STATE",
+		"PROCESS_TIMEOUT_SECONDS",
+	}
 	for name, want := range map[string][]string{
-		"autoscaler": {
-			"FLEET", "TABLE", "QUEUE_URL", "QUEUE_ARN", "LANE", "PROCESS_HANDLER", "PROCESS_TIMEOUT_SECONDS",
+		"autoscaler": slices.Concat(every, []string{
+			"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP",
 			"MAX_CONCURRENCY", "PARALLELISM", "MIN_WORKERS", "MESSAGES_PER_WORKER", "STEP_LIMIT", "SCALE_IN_HOLD_SECONDS",
 			"LIVENESS_SECONDS", "WORKER_STATE_MACHINE", "WORKER_REVISION",
-		},
-		"pump": {
-			"FLEET", "TABLE", "QUEUE_URL", "QUEUE_ARN", "PROCESS_HANDLER", "PROCESS_TIMEOUT_SECONDS",
-			"BATCH_SIZE", "IDLE_SECONDS", "BACKOFF_BASE_SECONDS", "BACKOFF_MAX_SECONDS",
-		},
-		"poll":    slices.Concat(lane, []string{"BATCH_SIZE", "IDLE_SECONDS"}),
-		"courier": lane,
-		"settle":  slices.Concat(lane, []string{"BACKOFF_BASE_SECONDS", "BACKOFF_MAX_SECONDS"}),
+		}),
+		"pump": every, "poll": every, "courier": every, "settle": every,
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := wires[name](in(nil))
@@ -142,7 +168,7 @@ func TestErrorsQuoteWhatIsNoNumber(t *testing.T) {
 
 func TestSettingsThatCannotWork(t *testing.T) {
 	for name, c := range map[string]struct{ variable, value, says string }{
-		"autoscaler": {"LANE", "fast", `Lane is "fast", it must be stream or steps`},
+		"autoscaler": {"LANE", "fast", `Lane is "fast", it must be one of [stream steps]`},
 		"pump":       {"PROCESS_TIMEOUT_SECONDS", "900", "are too slow for the stream lane"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +194,7 @@ func environments(t *testing.T) map[string][]string {
 			} `yaml:"Properties"`
 		} `yaml:"Resources"`
 	}
-	require.NoError(t, yaml.Unmarshal(fleet.Fleet, &template))
+	require.NoError(t, yaml.Unmarshal(cloudformation.Fleet, &template))
 	all := map[string][]string{}
 	for _, r := range template.Resources {
 		if r.Type == "AWS::Lambda::Function" {

@@ -62,7 +62,7 @@ func Autoscaler(cfg aws.Config, lookup Lookup) (func(context.Context, autoscaler
 // Pump is one shift of a worker of the stream lane: the Pump state.
 func Pump(cfg aws.Config, lookup Lookup) (func(context.Context, pump.Input) (pump.Output, error), error) {
 	s := settings{lookup: lookup}
-	c := s.pump()
+	c := s.fleet()
 	if err := s.err(); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func Pump(cfg aws.Config, lookup Lookup) (func(context.Context, pump.Input) (pum
 // Poll receives a batch for a worker of the steps lane: the Poll state.
 func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput) (steps.Batch, error), error) {
 	s := settings{lookup: lookup}
-	c := s.poll()
+	c := s.fleet()
 	if err := s.err(); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput)
 // states of the steps lane.
 func Courier(cfg aws.Config, lookup Lookup) (func(context.Context, steps.CourierInput) (steps.Batch, error), error) {
 	s := settings{lookup: lookup}
-	c := s.courier()
+	c := s.fleet()
 	if err := s.err(); err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func Courier(cfg aws.Config, lookup Lookup) (func(context.Context, steps.Courier
 // the steps lane.
 func Settle(cfg aws.Config, lookup Lookup) (func(context.Context, steps.SettleInput) (steps.Settled, error), error) {
 	s := settings{lookup: lookup}
-	c := s.settle()
+	c := s.fleet()
 	if err := s.err(); err != nil {
 		return nil, err
 	}

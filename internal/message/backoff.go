@@ -8,11 +8,13 @@ import (
 )
 
 // Backoff is how long a message that failed stays invisible: a random time up
-// to Base doubled with each receive, at most Max ("full jitter",
+// to Base, times Factor with each further receive, at most Max ("full jitter",
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 type Backoff struct {
 	// Base of the first receive. Defaults to 0: visible again at once.
 	Base time.Duration
+	// Factor by which it grows. Defaults to 2.
+	Factor float64
 	// Max of any receive. Defaults to 0, which is SQS's longest visibility
 	// timeout, 12 hours.
 	Max time.Duration
@@ -28,9 +30,13 @@ func (b Backoff) Ceiling(receives int) time.Duration {
 	if most <= 0 || most > MaxVisibility {
 		most = MaxVisibility
 	}
+	factor := b.Factor
+	if factor == 0 {
+		factor = 2
+	}
 	ceiling := b.Base
-	for i := 1; i < receives && ceiling < most; i++ {
-		ceiling *= 2
+	for i := 1; i < receives && ceiling < most && factor > 1 && ceiling > 0; i++ {
+		ceiling = time.Duration(float64(ceiling) * factor)
 	}
 	return min(ceiling, most)
 }

@@ -54,13 +54,13 @@ func (s *shift) receive(ctx, polling context.Context) ([]message.Record, error) 
 	if wait == 0 || polling.Err() != nil {
 		return nil, nil
 	}
-	if !s.mayStart(s.config.handlers()) {
+	if !s.mayStart(s.config.Handlers()) {
 		// What came now would only be given back, and each receive counts towards
 		// the dead-letter queue.
 		pause(polling, reportAgain)
 		return nil, nil
 	}
-	records, err := s.queue.Receive(ctx, s.config.BatchSize, wait, s.visibility())
+	records, err := s.queue.Receive(ctx, s.config.Batch(), wait, s.visibility())
 	s.quiet.Store(err == nil && len(records) == 0)
 	if len(records) > 0 {
 		s.mu.Lock()
@@ -76,7 +76,7 @@ func (s *shift) visibility() time.Duration {
 	if s.config.Transform.Is() {
 		stages = 2
 	}
-	return s.config.handlers() + stages*handler.Patience + settleMargin
+	return s.config.Handlers() + stages*handler.Patience + settleMargin
 }
 
 // batch is what became of the messages of one receive.
@@ -87,6 +87,8 @@ type batch struct {
 	unstarted []message.Record
 	throttled []message.Record
 	failures  []registry.Failure
+	// delays of the messages in failures.
+	delays map[string]time.Duration
 	// doubt is when a handler whose answer did not come must have ended.
 	doubt time.Time
 }
@@ -146,7 +148,7 @@ func inEvents(records []message.Record) ([][]message.Record, error) {
 // handler must have ended.
 func (s *shift) handleEvent(ctx context.Context, records []message.Record) error {
 	began := time.Now()
-	b := batch{held: map[string]queue.Held{}, kept: records}
+	b := batch{held: map[string]queue.Held{}, kept: records, delays: map[string]time.Duration{}}
 	for _, h := range queue.Hold(records) {
 		b.held[h.MessageID] = h
 	}
@@ -197,9 +199,10 @@ func (s *shift) stage(ctx context.Context, b *batch, stage handler.Stage, target
 	b.filtered = append(b.filtered, result.Filtered...)
 	b.unstarted = append(b.unstarted, result.Unstarted...)
 	b.throttled = append(b.throttled, result.Throttled...)
-	for id, reason := range result.Failed {
+	for id, failure := range result.Failed {
+		b.delays[id] = failure.Delay(s.config.Backoff, b.held[id].Receives)
 		b.failures = append(b.failures, registry.Failure{
-			MessageID: id, Receives: b.held[id].Receives, Worker: s.post.Execution, Stage: string(stage), Reason: reason,
+			MessageID: id, Receives: b.held[id].Receives, Worker: s.post.Execution, Stage: string(stage), Handler: target.ARN, Reason: failure.Reason,
 		})
 	}
 	return nil
@@ -231,9 +234,7 @@ func (s *shift) settle(ctx context.Context, b batch) error {
 	doubt := time.Until(b.doubt)
 	return errors.Join(
 		s.queue.Delete(ctx, done),
-		s.queue.Return(ctx, failed, func(h queue.Held) time.Duration {
-			return max(s.config.Backoff.Delay(h.Receives), doubt)
-		}),
+		s.queue.Return(ctx, failed, func(h queue.Held) time.Duration { return max(b.delays[h.MessageID], doubt) }),
 		s.queue.Return(ctx, queue.Hold(b.throttled), func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
 		s.queue.Return(ctx, queue.Hold(b.unstarted), func(queue.Held) time.Duration { return 0 }),
 	)

@@ -14,8 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
-	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
 )
@@ -41,29 +41,10 @@ const (
 	giveUp = 5
 )
 
-// Config of a pump.
-type Config struct {
-	Fleet    string
-	Table    string
-	QueueURL string
-	QueueARN string
-	Process  handler.Target
-	// Transform is optional.
-	Transform handler.Target
-	// BatchSize is the most messages of one event, 1 to 10.
-	BatchSize int
-	// Idle is how long a worker finds nothing before it goes home.
-	Idle    time.Duration
-	Backoff message.Backoff
-}
-
-// handlers is how long both handlers of a batch take at most.
-func (c Config) handlers() time.Duration { return c.Process.Timeout + c.Transform.Timeout }
-
 // Validate refuses what cannot work in the stream lane.
-func (c Config) Validate() error {
-	if most := ShiftLength - settleMargin - lease; c.handlers() > most {
-		return fmt.Errorf("handlers with time-outs of %s together are too slow for the stream lane, whose shifts leave %s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps", c.handlers(), most)
+func Validate(c fleet.Settings) error {
+	if most := ShiftLength - settleMargin - lease; c.Handlers() > most {
+		return fmt.Errorf("handlers with time-outs of %s together are too slow for the stream lane, whose shifts leave %s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps", c.Handlers(), most)
 	}
 	return nil
 }
@@ -95,15 +76,15 @@ type Output struct {
 
 // Pump runs shifts.
 type Pump struct {
-	config   Config
+	config   fleet.Settings
 	queue    *queue.Queue
 	registry *registry.Registry
 	invoker  *handler.Invoker
 }
 
 // New makes a pump.
-func New(cfg aws.Config, c Config) (*Pump, error) {
-	if err := c.Validate(); err != nil {
+func New(cfg aws.Config, c fleet.Settings) (*Pump, error) {
+	if err := Validate(c); err != nil {
 		return nil, err
 	}
 	return &Pump{
@@ -199,7 +180,7 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 // busyUntil is the promise of a report sent now: what it lets start will have
 // ended by then.
 func (s *shift) busyUntil(sent time.Time) time.Time {
-	return sent.Add(lease + s.config.handlers() + registry.ClockMargin)
+	return sent.Add(lease + s.config.Handlers() + registry.ClockMargin)
 }
 
 // work runs the worker's batches side by side, and reports home, until the
@@ -292,7 +273,7 @@ func (s *shift) mayStart(timeout time.Duration) bool {
 // patience is how long this poll may wait for messages. 0 ends the shift.
 func (s *shift) patience() time.Duration {
 	now := time.Now()
-	left := s.end.Sub(now) - s.config.handlers()
+	left := s.end.Sub(now) - s.config.Handlers()
 	if left < time.Second {
 		s.finish("report home", nil)
 		return 0

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
@@ -39,7 +40,7 @@ type rig struct {
 	client   *sqs.Client
 	url      string
 	// config of the pump: handlers of 10 seconds, 20 seconds of idleness.
-	config pump.Config
+	config fleet.Settings
 	// began is when the test did.
 	began time.Time
 
@@ -73,7 +74,8 @@ func inBubble(t *testing.T, process Handler, worker registry.Worker, test func(r
 		out, err := r.client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("jobs")})
 		require.NoError(t, err)
 		r.url = *out.QueueUrl
-		r.config = pump.Config{
+		r.config = fleet.Settings{
+			Lane: fleet.Stream, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync, Unmatched: fleet.ToHandler, BodiesInState: fleet.SmallBodies,
 			Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs",
 			Process: r.put("process", 10*time.Second, process), BatchSize: 10, Idle: 20 * time.Second,
 			Backoff: message.Backoff{Base: 4 * time.Second, Max: 4 * time.Second},

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/registry"
@@ -319,9 +320,9 @@ func TestValidate(t *testing.T) {
 			want: "handlers with time-outs of 11m51s together are too slow for the stream lane, whose shifts leave 11m50s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c2 := pump.Config{}
+			c2 := fleet.Settings{}
 			c2.Process.Timeout, c2.Transform.Timeout = c.process, c.transform
-			err := c2.Validate()
+			err := pump.Validate(c2)
 			if c.want == "" {
 				assert.NoError(t, err)
 				return

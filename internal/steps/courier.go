@@ -24,10 +24,7 @@ type CourierInput struct {
 // the batch with what became of each message.
 func (l *Lane) Deliver(ctx context.Context, request string, in CourierInput) (Batch, error) {
 	b := in.Batch
-	target := l.config.Process
-	if in.Stage == handler.Transform {
-		target = l.config.Transform
-	}
+	target := l.target(in.Stage)
 	if !target.Is() {
 		return b, fmt.Errorf("the courier was asked for the %q stage, which has no handler", in.Stage)
 	}
@@ -116,7 +113,7 @@ func (c *courier) mayStart() bool {
 	if c.err != nil || !c.inTime(now) || now.After(c.lastStart) {
 		return false
 	}
-	busyUntil := now.Add(c.config.busyFor())
+	busyUntil := now.Add(busyFor(c.config))
 	_, c.err = c.registry.ExtendBatch(c.ctx, c.post, c.batch.Seq, now, busyUntil)
 	c.batch.BusyUntil = string(registry.At(busyUntil))
 	return c.err == nil
@@ -125,8 +122,9 @@ func (c *courier) mayStart() bool {
 func (c *courier) mark(failed message.Failures, stage handler.Stage) {
 	for i := range c.batch.Messages {
 		m := &c.batch.Messages[i]
-		if reason, ok := failed[m.MessageID]; ok {
-			m.Outcome, m.Stage, m.Reason = Failed, string(stage), registry.Shorten(reason)
+		if f, ok := failed[m.MessageID]; ok {
+			f.Reason = registry.Shorten(f.Reason)
+			m.fail(stage, f)
 		}
 	}
 }

@@ -25,7 +25,7 @@ type PollInput struct {
 func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, error) {
 	now := time.Now()
 	b := Batch{Seq: in.Seq + 1, Empty: in.Empty, Event: message.Event{Records: []message.Record{}}, Messages: []Item{}}
-	busyUntil := now.Add(l.config.busyFor())
+	busyUntil := now.Add(busyFor(l.config))
 	b.BusyUntil = string(registry.At(busyUntil))
 	worker, err := l.registry.BeginBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, b.Seq, now, busyUntil)
 	switch {
@@ -42,7 +42,7 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 		return b, nil
 	}
 	wait := min(longPoll, l.config.Idle)
-	records, err := l.queue.Receive(ctx, l.config.BatchSize, wait, l.config.busyFor())
+	records, err := l.queue.Receive(ctx, l.config.Batch(), wait, busyFor(l.config))
 	if err != nil {
 		return b, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
@@ -40,7 +41,7 @@ type rig struct {
 	objects  *s3.Client
 	url      string
 	// config of the lane: a process handler of 30 seconds and no transform handler.
-	config steps.Config
+	config fleet.Settings
 
 	mu sync.Mutex
 	// invoked are the messages of each event that a handler got.
@@ -90,7 +91,8 @@ func inBubble(t *testing.T, worker registry.Worker, test func(r *rig)) {
 		r.url = *q.QueueUrl
 		_, err = r.objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("bodies")})
 		require.NoError(t, err)
-		r.config = steps.Config{
+		r.config = fleet.Settings{
+			Lane: fleet.Steps, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync, Unmatched: fleet.ToHandler, BodiesInState: fleet.SmallBodies,
 			Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs", Bucket: "bodies",
 			Process: handler.Target{ARN: r.arn("process"), Timeout: 30 * time.Second}, BatchSize: 10, Idle: 50 * time.Second,
 			Backoff: message.Backoff{Base: 4 * time.Second, Max: 4 * time.Second},

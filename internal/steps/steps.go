@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
@@ -35,24 +36,6 @@ const (
 	lastBatch = 400
 )
 
-// Config of the steps lane.
-type Config struct {
-	Fleet    string
-	Table    string
-	QueueURL string
-	QueueARN string
-	// Bucket where large bodies wait.
-	Bucket  string
-	Process handler.Target
-	// Transform is optional.
-	Transform handler.Target
-	// BatchSize is the most messages of one event, 1 to 10.
-	BatchSize int
-	// Idle is how long a worker finds nothing before it goes home.
-	Idle    time.Duration
-	Backoff message.Backoff
-}
-
 // Timeouts of the worker state machine's tasks, in seconds: part of a worker's
 // input, since a definition cannot take numbers from the template.
 type Timeouts struct {
@@ -73,7 +56,7 @@ func TimeoutsOf(process, transform time.Duration) Timeouts {
 
 // busyFor is how long after a poll began its handlers may run: the wait, then
 // each stage with its throttling.
-func (c Config) busyFor() time.Duration {
+func busyFor(c fleet.Settings) time.Duration {
 	d := longPoll + c.Process.Timeout + handler.Patience + 2*overhead
 	if c.Transform.Is() {
 		d += c.Transform.Timeout + handler.Patience + 2*overhead
@@ -106,6 +89,25 @@ type Item struct {
 	// Stage and Reason of a failure.
 	Stage  string `json:"stage"`
 	Reason string `json:"reason"`
+	// RetryAfterSeconds is how long a failed message stays invisible, if the
+	// handler said so.
+	RetryAfterSeconds *int64 `json:"retryAfterSeconds"`
+}
+
+// fail notes what failed the message.
+func (m *Item) fail(stage handler.Stage, f message.Failure) {
+	m.Outcome, m.Stage, m.Reason = Failed, string(stage), f.Reason
+	if f.RetryAfter != nil {
+		m.RetryAfterSeconds = aws.Int64(int64(*f.RetryAfter / time.Second))
+	}
+}
+
+// delay is how long a failed message stays invisible.
+func (m *Item) delay(b message.Backoff) time.Duration {
+	if m.RetryAfterSeconds != nil {
+		return time.Duration(*m.RetryAfterSeconds) * time.Second
+	}
+	return b.Delay(m.Receives)
 }
 
 // Batch is what travels through the state. Every field is always there, for a
@@ -131,10 +133,11 @@ type Batch struct {
 	Error *StateError `json:"error"`
 }
 
-// Reply is what the state machine keeps of a process handler's reply: the value
-// of every batchItemFailures in it.
+// Reply is what the state machine keeps of a process handler's reply: the values
+// of its members batchItemFailures and, misspelt, BatchItemFailures.
 type Reply struct {
 	Failures []json.RawMessage `json:"failures"`
+	Misspelt []json.RawMessage `json:"misspelt"`
 }
 
 // StateError is an error as a Catch puts it into state.
@@ -145,7 +148,7 @@ type StateError struct {
 
 // Lane runs the functions of the steps lane.
 type Lane struct {
-	config   Config
+	config   fleet.Settings
 	queue    *queue.Queue
 	registry *registry.Registry
 	invoker  *handler.Invoker
@@ -153,7 +156,7 @@ type Lane struct {
 }
 
 // New makes the steps lane.
-func New(cfg aws.Config, c Config) *Lane {
+func New(cfg aws.Config, c fleet.Settings) *Lane {
 	return &Lane{
 		config:   c,
 		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
@@ -161,6 +164,14 @@ func New(cfg aws.Config, c Config) *Lane {
 		invoker:  handler.New(cfg),
 		objects:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 	}
+}
+
+// target is the handler of a stage.
+func (l *Lane) target(stage handler.Stage) handler.Target {
+	if stage == handler.Transform {
+		return l.config.Transform
+	}
+	return l.config.Process
 }
 
 // carry puts records into the batch, or into the bucket if they are too large
