@@ -165,6 +165,9 @@ func TestUsage(t *testing.T) {
 		"neither":             {[]string{"send"}, "muster: give either --body or --messages"},
 		"both":                {[]string{"send", "--body", "a", "--messages", "-"}, "muster: give either --body or --messages"},
 		"empty body":          {[]string{"send", "--local", "--body", ""}, "muster: --body: the body is empty"},
+		"bad limit":           {[]string{"failures", "--limit", "-1"}, "muster: --limit must not be negative"},
+		"bad since":           {[]string{"failures", "--since", "yesterday"}, `muster: invalid argument "yesterday" for "--since" flag: "yesterday" is no time: write how long ago`},
+		"since after until":   {[]string{"failures", "--since", "1h", "--until", "2h"}, "is not before --until"},
 		"bad ticks":           {[]string{"status", "--ticks", "-1"}, "muster: --ticks must not be negative"},
 		"handler by itself":   {[]string{"demo-handler"}, "run 'muster demo'"},
 		"bad lines": {
@@ -187,7 +190,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	p := muster(t, 0, ".")
-	for _, verb := range []string{"demo", "run", "up", "send", "status", "version"} {
+	for _, verb := range []string{"demo", "run", "up", "send", "status", "failures", "version"} {
 		assert.Regexp(t, `(?m)^  `+verb+` +[A-Z]`, p.stdout.String())
 	}
 	for _, verb := range append([]string{demoCommand}, unbuilt...) {

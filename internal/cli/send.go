@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 )
 
@@ -63,25 +61,18 @@ func send(ctx context.Context, s *streams, o *sendOptions) error {
 			return err
 		}
 	}
-	cfg, err := o.target.config(ctx)
+	k, err := o.target.stack(ctx, o.fleet)
 	if err != nil {
 		return err
 	}
-	outputs, err := o.target.outputs(ctx, cfg, o.fleet)
+	url, err := k.output("QueueUrl")
 	if err != nil {
 		return err
 	}
-	url, err := output(outputs, o.fleet, "QueueUrl")
-	if err != nil {
+	if err := k.announce(ctx, s, fmt.Sprintf("sending %s messages to %s", thousands(len(messages)), url)); err != nil {
 		return err
 	}
-	identity, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return fmt.Errorf("ask whose account this is: %w", err)
-	}
-	fmt.Fprintf(s.err, "account %s, region %s, fleet %s: sending %s messages to %s\n",
-		aws.ToString(identity.Account), cfg.Region, o.fleet, thousands(len(messages)), url)
-	sender := sender{client: sqs.NewFromConfig(cfg), url: url}
+	sender := sender{client: sqs.NewFromConfig(k.cfg), url: url}
 	ids, err := sender.send(ctx, messages)
 	if e := printSent(s, o.json, ids); err == nil {
 		err = e
@@ -89,7 +80,7 @@ func send(ctx context.Context, s *streams, o *sendOptions) error {
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	if err := wake(ctx, eventbridge.NewFromConfig(cfg), o.fleet); err != nil {
+	if err := wake(ctx, eventbridge.NewFromConfig(k.cfg), o.fleet); err != nil {
 		// The schedule sees to them anyway.
 		fmt.Fprintf(s.err, "The messages wait for the next scheduled tick: %v\n", err)
 	}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/musterq/muster/internal/registry"
+)
+
+// stack is a fleet's stack, wherever it is.
+type stack struct {
+	cfg     aws.Config
+	fleet   string
+	outputs map[string]string
+}
+
+// stack finds a fleet's stack.
+func (t *target) stack(ctx context.Context, fleet string) (*stack, error) {
+	cfg, err := t.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := t.outputs(ctx, cfg, fleet)
+	if err != nil {
+		return nil, err
+	}
+	return &stack{cfg, fleet, outputs}, nil
+}
+
+// output is one output that every fleet's stack has.
+func (k *stack) output(name string) (string, error) { return output(k.outputs, k.fleet, name) }
+
+// registry of the fleet.
+func (k *stack) registry() (*registry.Registry, error) {
+	table, err := k.output("TableName")
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(k.cfg, table, k.fleet), nil
+}
+
+// announce says what is about to be changed, and whose it is.
+func (k *stack) announce(ctx context.Context, s *streams, doing string) error {
+	identity, err := sts.NewFromConfig(k.cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("ask whose account this is: %w", err)
+	}
+	_, err = fmt.Fprintf(s.err, "account %s, region %s, fleet %s: %s\n", aws.ToString(identity.Account), k.cfg.Region, k.fleet, doing)
+	return err
+}
