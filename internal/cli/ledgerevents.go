@@ -171,10 +171,10 @@ func (l *ledger) invoked(stage string, payload []byte, out *lambda.InvokeOutput,
 	for _, record := range event.Records {
 		r := l.entry(record.MessageID)
 		r.filtered = false
-		reason, bad := failed[record.MessageID]
+		f, bad := failed[record.MessageID]
 		switch {
 		case bad:
-			r.reason = stage + " handler: " + reason
+			r.reason = stage + " handler: " + f.Reason
 			l.totals.Failed++
 			l.reasons[r.reason]++
 		case stage == "process":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -48,7 +49,7 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 		return result, err
 	}
 	for _, r := range tooLarge {
-		result.Failed[r.MessageID] = fmt.Sprintf("%s handler: the event of this one message is over Lambda's limit of %d bytes", stage, message.MaxSyncPayload)
+		result.Failed[r.MessageID] = message.Failure{Reason: fmt.Sprintf("%s handler: the event of this one message is over Lambda's limit of %d bytes", stage, message.MaxSyncPayload)}
 	}
 	for _, b := range batches {
 		reply, err := i.patiently(ctx, t, b.Payload, mayStart)
@@ -64,9 +65,7 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 			result.Doubt = time.Now().Add(arrival + t.Timeout)
 		}
 		if err != nil {
-			for id, reason := range message.All(b.Records, fmt.Sprintf("%s handler: %s", stage, err)) {
-				result.Failed[id] = reason
-			}
+			maps.Copy(result.Failed, message.All(b.Records, fmt.Sprintf("%s handler: %s", stage, err)))
 			if doubt != nil {
 				mayStart = func() bool { return false }
 			}
@@ -113,7 +112,8 @@ func (r *Result) add(stage Stage, records []message.Record, reply []byte) {
 	}
 	r.Kept = append(r.Kept, t.Kept...)
 	r.Filtered = append(r.Filtered, t.Filtered...)
-	for id, reason := range t.Failed {
-		r.Failed[id] = fmt.Sprintf("%s handler: %s", stage, reason)
+	for id, failure := range t.Failed {
+		failure.Reason = fmt.Sprintf("%s handler: %s", stage, failure.Reason)
+		r.Failed[id] = failure
 	}
 }

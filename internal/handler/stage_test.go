@@ -67,16 +67,16 @@ func TestRun(t *testing.T) {
 		"one failed": {
 			stage: handler.Process, handler: replies(`{"batchItemFailures":[{"itemIdentifier":"m1"}]}`),
 			kept:   []string{"m0", "m2"},
-			failed: message.Failures{"m1": "process handler: the handler reported it in batchItemFailures"},
+			failed: message.Failures{"m1": {Reason: "process handler: the handler reported it in batchItemFailures"}},
 		},
 		"the handler failed": {
 			stage: handler.Process, handler: func(context.Context, []byte) ([]byte, error) { return nil, errors.New("no") },
-			failed: message.Failures{"m0": "process handler: errorString: no", "m1": "process handler: errorString: no", "m2": "process handler: errorString: no"},
+			failed: message.All(batch("", "", ""), "process handler: errorString: no"),
 		},
 		"one transformed, one filtered, one failed": {
 			stage: handler.Transform, handler: replies(`{"Records":[{"messageId":"m2","body":"new"}],"batchItemFailures":[{"itemIdentifier":"m0"}]}`),
 			kept: []string{"m2"}, filtered: []string{"m1"},
-			failed: message.Failures{"m0": "transform handler: the handler reported it in batchItemFailures"},
+			failed: message.Failures{"m0": {Reason: "transform handler: the handler reported it in batchItemFailures"}},
 		},
 		"a transform handler that answers nothing": {
 			stage: handler.Transform, handler: replies(``),
@@ -131,7 +131,7 @@ func TestRunSplitsAtSixMegabytes(t *testing.T) {
 		require.NoError(r, err)
 		assert.Equal(r, [][]string{{"m0", "m1"}, {"m2"}, {"m4"}, {"m5", "m6", "m7", "m8", "m9"}}, r.eventIDs())
 		assert.Equal(r, []string{"m0", "m1", "m2", "m4", "m5", "m6", "m7", "m8", "m9"}, ids(result.Kept))
-		assert.Equal(r, message.Failures{"m3": "process handler: the event of this one message is over Lambda's limit of 6291456 bytes"}, result.Failed)
+		assert.Equal(r, message.Failures{"m3": {Reason: "process handler: the event of this one message is over Lambda's limit of 6291456 bytes"}}, result.Failed)
 	})
 }
 
@@ -147,7 +147,7 @@ func TestRunFailsOnlyTheEventThatFailed(t *testing.T) {
 		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(megabytes, megabytes, megabytes), always)
 		require.NoError(r, err)
 		assert.Equal(r, []string{"m0", "m2"}, ids(result.Kept))
-		assert.Equal(r, message.Failures{"m1": "process handler: errorString: no"}, result.Failed)
+		assert.Equal(r, message.Failures{"m1": {Reason: "process handler: errorString: no"}}, result.Failed)
 	})
 }
 
@@ -245,7 +245,7 @@ func TestADoubtStopsTheRest(t *testing.T) {
 		require.NoError(r, err)
 		assert.Equal(r, []string{"m0"}, ids(result.Kept))
 		assert.Len(r, result.Failed, 1)
-		assert.Contains(r, result.Failed["m1"], "process handler: the handler's answer did not come: ")
+		assert.Contains(r, result.Failed["m1"].Reason, "process handler: the handler's answer did not come: ")
 		assert.Equal(r, []string{"m2"}, ids(result.Unstarted))
 		assert.Equal(r, began.Add(4*time.Second+15*time.Second+5*time.Second), result.Doubt, "a late arrival and the handler's whole time-out from when it became doubtful")
 		assert.Len(r, r.invoked(), 2)

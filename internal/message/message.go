@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Event is what a handler gets: the event that Lambda's own SQS event source
@@ -27,6 +28,9 @@ type Record struct {
 	EventSource            string               `json:"eventSource"`
 	EventSourceARN         string               `json:"eventSourceARN"`
 	AWSRegion              string               `json:"awsRegion"`
+	// Received is when SQS handed the message over, by the receiver's clock: its
+	// 12 hours count from then. Not part of the event.
+	Received time.Time `json:"-"`
 }
 
 // Attribute is a message attribute as Lambda spells it.

@@ -84,9 +84,11 @@ func (q *Queue) Receive(ctx context.Context, most int, wait, visibility time.Dur
 	if err != nil {
 		return nil, fmt.Errorf("receive from %s: %w", q.url, err)
 	}
+	received := time.Now()
 	records := make([]message.Record, len(out.Messages))
 	for i, m := range out.Messages {
 		records[i] = q.record(m)
+		records[i].Received = received
 	}
 	return records, nil
 }
@@ -121,13 +123,26 @@ type Held struct {
 	MessageID     string `json:"messageId"`
 	ReceiptHandle string `json:"receiptHandle"`
 	Receives      int    `json:"receives"`
+	// Received is when it came. Zero where that is not known.
+	Received time.Time `json:"received"`
+}
+
+// longest is the longest time that the message can still stay invisible: SQS
+// refuses what would end over 12 hours after the receive, and the message would
+// come back at the end of the time that it has.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+func (h Held) longest() time.Duration {
+	if h.Received.IsZero() {
+		return message.MaxVisibility
+	}
+	return max(message.MaxVisibility-time.Since(h.Received)-clockMargin, 0)
 }
 
 // Hold names the messages of a batch.
 func Hold(records []message.Record) []Held {
 	held := make([]Held, len(records))
 	for i, r := range records {
-		held[i] = Held{r.MessageID, r.ReceiptHandle, r.Receives()}
+		held[i] = Held{r.MessageID, r.ReceiptHandle, r.Receives(), r.Received}
 	}
 	return held
 }
@@ -138,6 +153,8 @@ const (
 	batch = 10
 	// tries of the entries that a batch request did not do.
 	tries = 3
+	// clockMargin is how far SQS's clock may differ, and how long a reply takes.
+	clockMargin = 15 * time.Second
 )
 
 // Delete acknowledges messages. One that cannot be deleted comes again: that
@@ -157,13 +174,13 @@ func (q *Queue) Delete(ctx context.Context, held []Held) error {
 }
 
 // Return makes messages visible again after a delay, each its own, in whole
-// seconds rounded up.
+// seconds rounded up, or after what is left of SQS's 12 hours.
 func (q *Queue) Return(ctx context.Context, held []Held, delay func(Held) time.Duration) error {
 	return inBatches(held, func(some []Held) ([]types.BatchResultErrorEntry, error) {
 		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(some))
 		for i, h := range some {
 			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
-				Id: id(i), ReceiptHandle: aws.String(h.ReceiptHandle), VisibilityTimeout: int32((delay(h) + time.Second - 1) / time.Second),
+				Id: id(i), ReceiptHandle: aws.String(h.ReceiptHandle), VisibilityTimeout: int32((min(delay(h), h.longest()) + time.Second - 1) / time.Second),
 			}
 		}
 		out, err := q.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url, Entries: entries})

@@ -351,3 +351,18 @@ func TestAQueueIsAskedInItsOwnRegion(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// SQS counts 12 hours from the receive: what would end later it refuses, and the
+// message would be back as soon as its visibility timeout ends.
+func TestReturnForTheLongestTime(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.send("a")
+		held := r.take(time.Minute)
+		time.Sleep(30 * time.Second)
+		require.NoError(r, r.Return(r.Context(), held, func(queue.Held) time.Duration { return message.MaxVisibility }))
+		time.Sleep(11 * time.Hour)
+		assert.Equal(r, queue.Depth{InFlight: 1}, r.depth())
+		time.Sleep(time.Hour)
+		assert.Equal(r, queue.Depth{Visible: 1}, r.depth())
+	})
+}

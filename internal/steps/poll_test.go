@@ -26,11 +26,13 @@ func TestPollTakesABatch(t *testing.T) {
 		whole(r, b)
 		require.Len(r, b.Event.Records, 2)
 		assert.Equal(r, "one", b.Event.Records[0].Body)
+		received := b.Messages[0].Received
+		assert.True(r, received.Equal(time.Now()))
 		assert.Equal(r, steps.Batch{
 			Next: "process", Seq: 1, Empty: 0, BusyUntil: "2000-01-01T00:03:05.000Z", Event: b.Event,
 			Messages: []steps.Item{
-				{Held: queue.Held{MessageID: ids[0], ReceiptHandle: b.Event.Records[0].ReceiptHandle, Receives: 1}},
-				{Held: queue.Held{MessageID: ids[1], ReceiptHandle: b.Event.Records[1].ReceiptHandle, Receives: 1}},
+				{Held: queue.Held{MessageID: ids[0], ReceiptHandle: b.Event.Records[0].ReceiptHandle, Receives: 1, Received: received}},
+				{Held: queue.Held{MessageID: ids[1], ReceiptHandle: b.Event.Records[1].ReceiptHandle, Receives: 1, Received: received}},
 			},
 		}, b)
 		assert.Equal(r, slot(inHand(1), func(w *registry.Worker) { w.BusyUntil = registry.Instant(b.BusyUntil).Time().UnixMilli() }), r.worker())

@@ -239,7 +239,7 @@ func (r *rig) throttle() {
 func items(b steps.Batch) []steps.Item {
 	var all []steps.Item
 	for _, m := range b.Messages {
-		m.ReceiptHandle = ""
+		m.ReceiptHandle, m.Received = "", time.Time{}
 		all = append(all, m)
 	}
 	return all

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -50,6 +51,7 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 	}
 	var done, failed, throttled, unstarted []queue.Held
 	var failures []registry.Failure
+	delays := map[string]time.Duration{}
 	var counts registry.Counts
 	for _, m := range in.Messages {
 		switch m.Outcome {
@@ -66,12 +68,15 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 		default:
 			counts.Failed++
 			failed = append(failed, m.Held)
-			failures = append(failures, registry.Failure{MessageID: m.MessageID, Receives: m.Receives, Worker: in.Execution, Stage: m.Stage, Reason: m.Reason})
+			delays[m.MessageID] = m.delay(l.config.Backoff)
+			failures = append(failures, registry.Failure{
+				MessageID: m.MessageID, Receives: m.Receives, Worker: in.Execution, Stage: m.Stage, Handler: l.target(handler.Stage(m.Stage)).ARN, Reason: m.Reason,
+			})
 		}
 	}
 	err := errors.Join(
 		l.queue.Delete(ctx, done),
-		l.queue.Return(ctx, failed, func(h queue.Held) time.Duration { return l.config.Backoff.Delay(h.Receives) }),
+		l.queue.Return(ctx, failed, func(h queue.Held) time.Duration { return delays[h.MessageID] }),
 		l.queue.Return(ctx, throttled, func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
 		l.queue.Return(ctx, unstarted, func(queue.Held) time.Duration { return 0 }),
 		l.registry.RecordFailures(ctx, at, failures),
@@ -122,9 +127,10 @@ func (in *SettleInput) conclude() {
 		failures = message.All(pending, "the state machine kept no list of failures of the handler's reply")
 	default:
 		for _, list := range in.Reply.Failures {
-			for id, reason := range message.FailedItems(pending, list) {
-				failures[id] = reason
-			}
+			maps.Copy(failures, message.FailedItems(pending, list))
+		}
+		for _, list := range in.Reply.Misspelt {
+			maps.Copy(failures, message.MisspeltItems(pending, list))
 		}
 	}
 	for i := range in.Messages {
@@ -132,12 +138,13 @@ func (in *SettleInput) conclude() {
 		if m.Outcome != Pending {
 			continue
 		}
-		reason, bad := failures[m.MessageID]
+		f, bad := failures[m.MessageID]
 		switch {
 		case failures == nil:
 			m.Outcome = Throttled
 		case bad:
-			m.Outcome, m.Stage, m.Reason = Failed, string(stage), fmt.Sprintf("%s handler: %s", stage, reason)
+			f.Reason = fmt.Sprintf("%s handler: %s", stage, f.Reason)
+			m.fail(stage, f)
 		default:
 			m.Outcome = Handled
 		}
