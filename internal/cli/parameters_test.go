@@ -32,7 +32,7 @@ func TestParametersAreFlags(t *testing.T) {
 	}
 	assert.Equal(t, "50", flags.Lookup("max-concurrency").DefValue)
 	assert.Equal(t, "number", flags.Lookup("max-concurrency").Value.Type())
-	assert.Equal(t, "stream|steps", flags.Lookup("lane").Value.Type())
+	assert.Equal(t, "auto|stream|steps", flags.Lookup("lane").Value.Type())
 	assert.Equal(t, "text", flags.Lookup("schedule-expression").Value.Type())
 	assert.Equal(t, "2", flags.Lookup("idle-seconds").DefValue)
 
@@ -53,7 +53,7 @@ func TestParametersAreChecked(t *testing.T) {
 	var e *exitError
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, 2, e.status)
-	assert.Equal(t, `--lane "fast": Parameter 'Lane' must be one of AllowedValues: stream, steps
+	assert.Equal(t, `--lane "fast": Parameter 'Lane' must be one of AllowedValues: auto, stream, steps
 --batch-size "ten": Parameter 'BatchSize' must be a number
 --max-concurrency "0": Parameter 'MaxConcurrency' must be a number not less than 1`, err.Error())
 }
