@@ -44,7 +44,6 @@ func TestLimits(t *testing.T) {
 		input                     any
 		refusal                   string
 	}{
-		{"FIFO queues", "sqs", "CreateQueue", map[string]any{"QueueName": "q.fifo", "Attributes": map[string]any{"FifoQueue": "true"}}, "does not support FIFO queues"},
 		{"permissions", "sqs", "AddPermission", map[string]any{}, "does not support AddPermission"},
 		{"message move tasks", "sqs", "StartMessageMoveTask", map[string]any{}, "does not support StartMessageMoveTask"},
 		{"secondary indexes", "dynamodb", "CreateTable", map[string]any{

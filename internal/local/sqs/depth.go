@@ -31,7 +31,7 @@ func (s *Service) Depth(queueName string) (Depth, bool) {
 
 func (q *queue) depth() Depth {
 	return Depth{
-		Visible:    q.visible.len(),
+		Visible:    len(q.messages) - q.waiting.len(),
 		NotVisible: q.inFlight,
 		Delayed:    q.waiting.len() - q.inFlight,
 	}

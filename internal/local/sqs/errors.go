@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -27,7 +28,10 @@ var (
 		Code: "InvalidBatchEntryId", QueryCode: queryPrefix + "InvalidBatchEntryId",
 		Message: "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.",
 	}
-	errOverLimit = &api.Error{
+	// errExpiredHandle is how an entry of a batch fails; a single call fails
+	// with expired.
+	errExpiredHandle = &api.Error{Code: "ReceiptHandleIsInvalid", Message: "The receipt handle has expired"}
+	errOverLimit     = &api.Error{
 		Code: "OverLimit", Status: http.StatusForbidden,
 		Message: "Too many messages in flight.",
 	}
@@ -49,6 +53,11 @@ func invalidValue(value any, parameter, reason string) *api.Error {
 	return invalidParameter("Value %v for parameter %s is invalid. Reason: %s", value, parameter, reason)
 }
 
+// notForThisType refuses a parameter of the other type of queue.
+func notForThisType(value any, parameter string) *api.Error {
+	return invalidValue(value, parameter, "The request include parameter that is not valid for this queue type.")
+}
+
 func missingParameter(name string) *api.Error {
 	return &api.Error{
 		Code: "MissingRequiredParameterException", QueryCode: "MissingParameter",
@@ -64,6 +73,10 @@ func invalidAttributeValue(name string) *api.Error {
 	return api.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s.", name)
 }
 
+func refusedValue(name, reason string) *api.Error {
+	return api.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s. Reason: %s", name, reason)
+}
+
 func invalidHandle(handle string) *api.Error {
 	return api.Errorf("ReceiptHandleIsInvalid", "The input receipt handle \"%s\" is not a valid receipt handle.", handle)
 }
@@ -72,6 +85,14 @@ func invalidHandle(handle string) *api.Error {
 // message is gone or has been received again.
 func unavailableHandle(handle string) *api.Error {
 	return invalidValue(handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.")
+}
+
+// expired words a single call's error for a handle that has expired.
+func expired(handle string, err error) error {
+	if errors.Is(err, errExpiredHandle) {
+		return invalidValue(handle, "ReceiptHandle", "The receipt handle has expired.")
+	}
+	return err
 }
 
 func unsupported(message string) *api.Error {

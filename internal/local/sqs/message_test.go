@@ -216,7 +216,7 @@ func TestOverLimit(t *testing.T) {
 		contents, delays := make([]content, maxInFlight+1), make([]time.Duration, maxInFlight+1)
 		_, err := q.send(contents, delays)
 		require.NoError(r, err)
-		got, err := q.receive(r.Context(), maxInFlight, 100*time.Second, 0)
+		got, err := q.receive(r.Context(), request{want: maxInFlight, timeout: 100 * time.Second})
 		require.NoError(r, err)
 		require.Len(r, got, maxInFlight)
 

@@ -28,11 +28,11 @@ func (s *Service) getQueueAttributes(_ context.Context, _ api.Caller, in *GetQue
 	if err != nil {
 		return nil, err
 	}
-	all := false
+	all, isFIFO := false, q.fifo != nil
 	for _, name := range in.AttributeNames {
 		if name == "All" {
 			all = true
-		} else if !isQueueAttribute(name) {
+		} else if !isQueueAttribute(name) && !(isFIFO && slices.Contains(fifoAttributes, name)) {
 			return nil, unknownAttribute(name)
 		}
 	}
@@ -47,7 +47,7 @@ func (s *Service) getQueueAttributes(_ context.Context, _ api.Caller, in *GetQue
 	return &GetQueueAttributesOutput{Attributes: values}, nil
 }
 
-// isQueueAttribute says whether a standard queue has an attribute of that name.
+// isQueueAttribute says whether every queue has an attribute of that name.
 func isQueueAttribute(name string) bool {
 	_, number := spans[name]
 	return number || slices.Contains(otherAttributes, name) || slices.Contains(derivedAttributes, name)
@@ -101,6 +101,9 @@ func (s *Service) setQueueAttributes(_ context.Context, _ api.Caller, in *SetQue
 		}
 		// Two calls at once must not undo each other.
 		if q.settings.CompareAndSwap(old, next) {
+			if q.fifo != nil && next.delay != old.delay {
+				q.redelay()
+			}
 			return &Empty{}, nil
 		}
 	}

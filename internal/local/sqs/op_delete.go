@@ -15,7 +15,8 @@ type DeleteMessageInput struct {
 
 // deleteMessage deletes a message by the handle of its latest receive, whether
 // it is still in flight or not. "If you use an old ReceiptHandle, the request
-// will succeed, but the message might not be deleted": here it never is.
+// will succeed, but the message might not be deleted": here it never is. A FIFO
+// queue refuses a handle whose visibility timeout has passed.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
 func (s *Service) deleteMessage(_ context.Context, _ api.Caller, in *DeleteMessageInput) (*Empty, error) {
@@ -26,7 +27,7 @@ func (s *Service) deleteMessage(_ context.Context, _ api.Caller, in *DeleteMessa
 	now := q.lock()
 	defer q.unlock(now)
 	if err := q.deleteByHandle(in.ReceiptHandle); err != nil {
-		return nil, err
+		return nil, expired(in.ReceiptHandle, err)
 	}
 	return &Empty{}, nil
 }

@@ -32,6 +32,22 @@ const recreateAfter = 60 * time.Second
 
 var queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
+// fifoSuffix ends the names of FIFO queues, within their 80 characters.
+const fifoSuffix = ".fifo"
+
+func checkQueueName(name string, fifo bool) error {
+	if !fifo {
+		if queueName.MatchString(name) {
+			return nil
+		}
+		return invalidParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+	}
+	if stem, ok := strings.CutSuffix(name, fifoSuffix); ok && len(name) <= 80 && queueName.MatchString(stem) {
+		return nil
+	}
+	return invalidParameter("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.")
+}
+
 // createQueue makes a queue, or finds the one of that name whose attributes are
 // the same.
 //
@@ -40,14 +56,12 @@ func (s *Service) createQueue(_ context.Context, _ api.Caller, in *CreateQueueIn
 	if in.QueueName == "" {
 		return nil, missingParameter("QueueName")
 	}
-	if in.Attributes["FifoQueue"] == "true" {
-		return nil, unsupported("The embedded runtime does not support FIFO queues.")
-	}
-	if !queueName.MatchString(in.QueueName) {
-		return nil, invalidParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+	fifo := isTrue(in.Attributes["FifoQueue"])
+	if err := checkQueueName(in.QueueName, fifo); err != nil {
+		return nil, err
 	}
 	now := time.Now()
-	set, err := newSettings().with(in.Attributes, now)
+	set, err := newSettings(fifo).with(in.Attributes, now)
 	if err != nil {
 		return nil, err
 	}

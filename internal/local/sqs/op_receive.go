@@ -21,7 +21,9 @@ type ReceiveMessageInput struct {
 	// VisibilityTimeout in seconds, 0 to 43,200. Defaults to the queue's.
 	VisibilityTimeout *int `json:"VisibilityTimeout,omitempty"`
 	// WaitTimeSeconds is 0 to 20. Defaults to the queue's.
-	WaitTimeSeconds         *int    `json:"WaitTimeSeconds,omitempty"`
+	WaitTimeSeconds *int `json:"WaitTimeSeconds,omitempty"`
+	// ReceiveRequestAttemptID of a FIFO queue: called again with the same within
+	// five minutes, the receive yields the same messages.
 	ReceiveRequestAttemptID *string `json:"ReceiveRequestAttemptId,omitempty"`
 }
 
@@ -51,21 +53,11 @@ func (s *Service) receiveMessage(ctx context.Context, _ api.Caller, in *ReceiveM
 	if err != nil {
 		return nil, err
 	}
-	if err := in.check(); err != nil {
+	set := q.settings.Load()
+	if err := in.check(set.fifo); err != nil {
 		return nil, err
 	}
-	set := q.settings.Load()
-	want, timeout, wait := 1, set.visibility, set.wait
-	if in.MaxNumberOfMessages != nil {
-		want = *in.MaxNumberOfMessages
-	}
-	if in.VisibilityTimeout != nil {
-		timeout = seconds(*in.VisibilityTimeout)
-	}
-	if in.WaitTimeSeconds != nil {
-		wait = seconds(*in.WaitTimeSeconds)
-	}
-	received, err := q.receive(ctx, want, timeout, wait)
+	received, err := q.receive(ctx, in.request(set))
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +68,23 @@ func (s *Service) receiveMessage(ctx context.Context, _ api.Caller, in *ReceiveM
 	return out, nil
 }
 
+func (in *ReceiveMessageInput) request(set *settings) request {
+	r := request{want: 1, timeout: set.visibility, wait: set.wait}
+	if in.MaxNumberOfMessages != nil {
+		r.want = *in.MaxNumberOfMessages
+	}
+	if in.VisibilityTimeout != nil {
+		r.timeout = seconds(*in.VisibilityTimeout)
+	}
+	if in.WaitTimeSeconds != nil {
+		r.wait = seconds(*in.WaitTimeSeconds)
+	}
+	if in.ReceiveRequestAttemptID != nil {
+		r.attempt = *in.ReceiveRequestAttemptID
+	}
+	return r
+}
+
 // systemAttributes are those that a receive can ask for.
 var systemAttributes = []string{
 	"All", "ApproximateFirstReceiveTimestamp", "ApproximateReceiveCount", "AWSTraceHeader",
@@ -83,7 +92,7 @@ var systemAttributes = []string{
 	"SentTimestamp", "SequenceNumber", "SqsManagedSseEnabled",
 }
 
-func (in *ReceiveMessageInput) check() error {
+func (in *ReceiveMessageInput) check(fifo bool) error {
 	if n := in.MaxNumberOfMessages; n != nil && (*n < 1 || *n > 10) {
 		return invalidValue(*n, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.")
 	}
@@ -94,7 +103,12 @@ func (in *ReceiveMessageInput) check() error {
 		return invalidVisibility(*n)
 	}
 	if id := in.ReceiveRequestAttemptID; id != nil {
-		return invalidValue(*id, "ReceiveRequestAttemptId", "The request include parameter that is not valid for this queue type.")
+		if !fifo {
+			return notForThisType(*id, "ReceiveRequestAttemptId")
+		}
+		if err := checkID(*id, "ReceiveRequestAttemptId"); err != nil {
+			return err
+		}
 	}
 	for _, names := range [][]string{in.AttributeNames, in.MessageSystemAttributeNames} {
 		for _, name := range names {
@@ -144,6 +158,8 @@ func (in *ReceiveMessageInput) systemAttributes(d delivery) map[string]string {
 	add("ApproximateFirstReceiveTimestamp", epochMillis(d.first))
 	add("AWSTraceHeader", d.traceHeader)
 	add("MessageGroupId", d.groupID)
+	add("MessageDeduplicationId", d.deduplicationID)
+	add("SequenceNumber", d.sequence)
 	add("DeadLetterQueueSourceArn", d.deadLetterSource)
 	return values
 }

@@ -27,12 +27,16 @@ type SendMessageBatchRequestEntry struct {
 // Outgoing is a message to be sent.
 type Outgoing struct {
 	MessageBody string `json:"MessageBody"`
-	// DelaySeconds before it becomes visible, 0 to 900. Defaults to the queue's.
+	// DelaySeconds before it becomes visible, 0 to 900. Defaults to the queue's,
+	// which is the only one in a FIFO queue.
 	DelaySeconds            *int                             `json:"DelaySeconds,omitempty"`
 	MessageAttributes       map[string]MessageAttributeValue `json:"MessageAttributes,omitempty"`
 	MessageSystemAttributes map[string]MessageAttributeValue `json:"MessageSystemAttributes,omitempty"`
-	MessageDeduplicationID  *string                          `json:"MessageDeduplicationId,omitempty"`
-	// MessageGroupID marks the tenant in a fair queue.
+	// MessageDeduplicationID of a FIFO queue. Defaults to the SHA-256 of the body
+	// where the queue has ContentBasedDeduplication.
+	MessageDeduplicationID *string `json:"MessageDeduplicationId,omitempty"`
+	// MessageGroupID is the group in a FIFO queue, and marks the tenant in a fair
+	// queue.
 	MessageGroupID *string `json:"MessageGroupId,omitempty"`
 }
 
@@ -42,6 +46,8 @@ type SendMessageOutput struct {
 	MD5OfMessageBody             string `json:"MD5OfMessageBody"`
 	MD5OfMessageAttributes       string `json:"MD5OfMessageAttributes,omitempty"`
 	MD5OfMessageSystemAttributes string `json:"MD5OfMessageSystemAttributes,omitempty"`
+	// SequenceNumber is set by FIFO queues.
+	SequenceNumber string `json:"SequenceNumber,omitempty"`
 }
 
 // sendMessage puts a message into a queue.
@@ -56,7 +62,7 @@ func (s *Service) sendMessage(_ context.Context, caller api.Caller, in *SendMess
 	if err := in.check(set, "One or more parameters are invalid."); err != nil {
 		return nil, err
 	}
-	sent, err := q.send([]content{in.content(s.senderID(caller))}, []time.Duration{in.delay(set)})
+	sent, err := q.send([]content{in.content(set, s.senderID(caller))}, []time.Duration{in.delay(set)})
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +111,12 @@ func (s *Service) sendMessageBatch(_ context.Context, caller api.Caller, in *Sen
 	}
 
 	set := q.settings.Load()
+	for _, e := range in.Entries {
+		// These fail a batch as a whole, with one code.
+		if err := e.checkFIFO(set); err != nil {
+			return nil, invalidParameter("%s", api.AsError(err).Message)
+		}
+	}
 	sender := s.senderID(caller)
 	out := new(SendMessageBatchOutput)
 	var good []SendMessageBatchRequestEntry
@@ -116,7 +128,7 @@ func (s *Service) sendMessageBatch(_ context.Context, caller api.Caller, in *Sen
 			continue
 		}
 		good = append(good, e)
-		contents = append(contents, e.content(sender))
+		contents = append(contents, e.content(set, sender))
 		delays = append(delays, e.delay(set))
 	}
 	sent, err := q.send(contents, delays)
@@ -129,22 +141,52 @@ func (s *Service) sendMessageBatch(_ context.Context, caller api.Caller, in *Sen
 	return out, nil
 }
 
-// send adds messages and returns them with their IDs.
+// send adds messages and returns them with their IDs. A FIFO queue does not add
+// what was sent before.
 func (q *queue) send(contents []content, delays []time.Duration) ([]content, error) {
 	now := q.lock()
 	defer q.unlock(now)
 	if q.err != nil {
 		return nil, q.err
 	}
+	perGroup := q.settings.Load().perGroup
 	for i := range contents {
 		c := &contents[i]
+		if q.fifo != nil && q.fifo.duplicate(c, perGroup, now) {
+			continue
+		}
 		c.messageID, c.sent = q.newID(), now
+		if q.fifo != nil {
+			q.fifo.enqueued(c, perGroup, now)
+		}
 		q.add(*c, now, delays[i])
 	}
 	return contents, nil
 }
 
-var groupID = regexp.MustCompile("^[!-~]{1,128}$")
+var fifoID = regexp.MustCompile("^[!-~]{1,128}$")
+
+// checkID validates the IDs of messages, groups and attempts that callers make
+// up.
+func checkID(id, parameter string) error {
+	if fifoID.MatchString(id) {
+		return nil
+	}
+	return invalidValue(id, parameter, parameter+" can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+}
+
+// checkFIFO refuses a message that lacks what a FIFO queue needs.
+func (o *Outgoing) checkFIFO(set *settings) error {
+	switch {
+	case !set.fifo:
+		return nil
+	case o.MessageGroupID == nil:
+		return missingParameter("MessageGroupId")
+	case o.MessageDeduplicationID == nil && !set.contentBased:
+		return invalidParameter("The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+	}
+	return nil
+}
 
 // check validates a message against its queue's settings. tooLong begins the
 // error for a message that is too long: AWS words it in two ways.
@@ -152,14 +194,29 @@ func (o *Outgoing) check(set *settings, tooLong string) error {
 	if o.MessageBody == "" {
 		return missingParameter("MessageBody")
 	}
-	if d := o.DelaySeconds; d != nil && (*d < 0 || *d > 900) {
-		return invalidValue(*d, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
+	if d := o.DelaySeconds; d != nil {
+		switch {
+		case *d < 0 || *d > 900:
+			return invalidValue(*d, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
+		case *d > 0 && set.fifo: // AWS lets 0 pass, and applies the queue's
+			return notForThisType(*d, "DelaySeconds")
+		}
 	}
-	if o.MessageDeduplicationID != nil {
-		return invalidValue(*o.MessageDeduplicationID, "MessageDeduplicationId", "The request include parameter that is not valid for this queue type.")
+	if err := o.checkFIFO(set); err != nil {
+		return err
 	}
-	if o.MessageGroupID != nil && !groupID.MatchString(*o.MessageGroupID) {
-		return invalidValue(*o.MessageGroupID, "MessageGroupId", "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	if id := o.MessageDeduplicationID; id != nil {
+		if !set.fifo {
+			return notForThisType(*id, "MessageDeduplicationId")
+		}
+		if err := checkID(*id, "MessageDeduplicationId"); err != nil {
+			return err
+		}
+	}
+	if id := o.MessageGroupID; id != nil {
+		if err := checkID(*id, "MessageGroupId"); err != nil {
+			return err
+		}
 	}
 	if err := checkAttributes(o.MessageAttributes); err != nil {
 		return err
@@ -183,13 +240,13 @@ func (o *Outgoing) check(set *settings, tooLong string) error {
 }
 
 func (o *Outgoing) delay(set *settings) time.Duration {
-	if o.DelaySeconds == nil {
+	if o.DelaySeconds == nil || set.fifo {
 		return set.delay
 	}
 	return seconds(*o.DelaySeconds)
 }
 
-func (o *Outgoing) content(senderID string) content {
+func (o *Outgoing) content(set *settings, senderID string) content {
 	c := content{
 		body:          o.MessageBody,
 		bodyMD5:       md5Of(o.MessageBody),
@@ -199,6 +256,12 @@ func (o *Outgoing) content(senderID string) content {
 	}
 	if o.MessageGroupID != nil {
 		c.groupID = *o.MessageGroupID
+	}
+	switch {
+	case o.MessageDeduplicationID != nil:
+		c.deduplicationID = *o.MessageDeduplicationID
+	case set.contentBased:
+		c.deduplicationID = contentID(o.MessageBody)
 	}
 	if v, ok := o.MessageSystemAttributes["AWSTraceHeader"]; ok {
 		c.traceHeader = *v.StringValue
@@ -212,6 +275,7 @@ func (o *Outgoing) output(c content) SendMessageOutput {
 		MD5OfMessageBody:             c.bodyMD5,
 		MD5OfMessageAttributes:       c.attributesMD5,
 		MD5OfMessageSystemAttributes: md5OfAttributes(o.MessageSystemAttributes),
+		SequenceNumber:               c.sequence,
 	}
 }
 

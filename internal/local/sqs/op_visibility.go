@@ -30,7 +30,7 @@ type ChangeMessageVisibilityInput struct {
 // changeMessageVisibility hides a message until VisibilityTimeout from now, or
 // gives it back with 0. It takes the handle of the latest receive. As on AWS, a
 // message that has become visible again, but has not been received again, can
-// still be hidden.
+// still be hidden; not so in a FIFO queue.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
 func (s *Service) changeMessageVisibility(_ context.Context, _ api.Caller, in *ChangeMessageVisibilityInput) (*Empty, error) {
@@ -41,7 +41,7 @@ func (s *Service) changeMessageVisibility(_ context.Context, _ api.Caller, in *C
 	now := q.lock()
 	defer q.unlock(now)
 	if err := q.changeVisibility(now, in.ReceiptHandle, in.VisibilityTimeout); err != nil {
-		return nil, err
+		return nil, expired(in.ReceiptHandle, err)
 	}
 	return &Empty{}, nil
 }
@@ -67,6 +67,7 @@ func (q *queue) changeVisibility(now time.Time, handle string, timeout *int) err
 	if m.state == visible && *timeout == 0 {
 		return nil
 	}
+	m.changed = true
 	q.hide(m, due)
 	q.advance(now)
 	return nil

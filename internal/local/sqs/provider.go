@@ -74,6 +74,9 @@ func (s *Service) provideQueue(ctx context.Context, r api.ResourceRequest) (api.
 	name := p.QueueName
 	if name == "" {
 		name = r.Name
+		if isTrue(string(p.FifoQueue)) {
+			name += fifoSuffix
+		}
 	}
 	in := &CreateQueueInput{QueueName: name, Attributes: p.attributes(), Tags: map[string]string{}}
 	for _, tag := range p.Tags {

@@ -144,6 +144,7 @@ func (w *xmlWriter) sent(out SendMessageOutput) {
 	w.text("MD5OfMessageBody", out.MD5OfMessageBody)
 	w.optional("MD5OfMessageAttributes", out.MD5OfMessageAttributes)
 	w.optional("MD5OfMessageSystemAttributes", out.MD5OfMessageSystemAttributes)
+	w.optional("SequenceNumber", out.SequenceNumber)
 }
 
 func (w *xmlWriter) done(name string, entries []BatchResultEntry) {

@@ -14,17 +14,11 @@ import (
 	"github.com/musterq/muster/internal/local/api"
 )
 
-// maxInFlight is how many messages of a standard queue may be received and not
-// yet deleted ("approximately 120,000").
+// maxInFlight is how many messages of a queue may be received and not yet
+// deleted ("approximately 120,000" in a standard queue).
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 const maxInFlight = 120_000
-
-// poisoned is the number of receives after which a message that comes back goes
-// to the end of the queue and no longer counts as the oldest.
-//
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-const poisoned = 3
 
 type state uint8
 
@@ -41,16 +35,20 @@ type message struct {
 	id       uint64 // within the queue, in order of arrival
 	arrived  time.Time
 	state    state
-	rank     uint64    // place among the visible
+	rank     uint64    // place among the visible of a standard queue
 	due      time.Time // when it becomes visible
 	first    time.Time // first receive, in any queue
 	received time.Time // latest receive
 	receives int       // in any queue
 	receive  uint32    // latest receive in this queue; older handles are stale
+	changed  bool      // whether its visibility was changed since
 
 	place  int           // in the heap of its state
 	age    int           // in the heap by sent
 	oldest *list.Element // among the arrivals, until it is poisoned
+
+	group         *group // of a FIFO queue
+	before, after *message
 }
 
 // content is what a message carries from queue to queue.
@@ -62,13 +60,15 @@ type content struct {
 	attributesMD5    string
 	senderID         string
 	groupID          string
+	deduplicationID  string // of a FIFO queue, and the next
+	sequence         string
 	traceHeader      string
 	deadLetterSource string
 	sent             time.Time
 }
 
-// queue is a standard queue. Time passes in it lazily: whoever holds the lock
-// calls advance first. A timer runs only while receives wait.
+// queue is a standard or a FIFO queue. Time passes in it lazily: whoever holds
+// the lock calls advance first. A timer runs only while receives wait.
 type queue struct {
 	service *Service
 	name    string
@@ -83,13 +83,13 @@ type queue struct {
 	random    *rand.ChaCha8
 	tags      map[string]string
 	messages  map[uint64]*message
-	visible   heap
-	waiting   heap // delayed and in flight
+	line      line
+	fifo      *fifo // nil for a standard queue
+	waiting   heap  // delayed and in flight
 	ageing    heap
 	arrivals  *list.List
 	inFlight  int
 	nextID    uint64
-	nextRank  uint64
 	receivers *list.List // of *receiver, in order
 	timer     *time.Timer
 	moved     []move // to hand over once the lock is released
@@ -113,6 +113,9 @@ func newQueue(s *Service, name string, set *settings, tags map[string]string, no
 	}
 	q.nonce = q.random.Uint64()
 	q.settings.Store(set)
+	if set.fifo {
+		q.fifo = &fifo{}
+	}
 	q.clear()
 	return q
 }
@@ -130,10 +133,16 @@ func randomOf(seed uint64, name string, now time.Time) *rand.ChaCha8 {
 	return rand.NewChaCha8(key)
 }
 
-// clear forgets all messages.
+// clear forgets all messages, and in a FIFO queue that they were ever sent.
 func (q *queue) clear() {
 	q.messages = map[uint64]*message{}
-	q.visible, q.waiting, q.ageing = byRank(), byDue(), bySent()
+	q.waiting, q.ageing = byDue(), bySent()
+	if q.fifo == nil {
+		q.line = newStandardLine()
+	} else {
+		q.line = newGroupLine(func() bool { return q.service.options.Load().WholeGroups })
+		q.fifo = &fifo{sequence: q.fifo.sequence}
+	}
 	q.arrivals = list.New()
 	q.inFlight = 0
 }
@@ -196,16 +205,8 @@ func (q *queue) insert(m *message, due time.Time, wait bool) {
 	if wait {
 		m.state, m.due = delayed, due
 		q.waiting.push(m)
-		return
 	}
-	q.enrank(m)
-}
-
-// enrank puts a message at the end of the visible.
-func (q *queue) enrank(m *message) {
-	q.nextRank++
-	m.state, m.rank = visible, q.nextRank
-	q.visible.push(m)
+	q.line.enter(m)
 }
 
 // show makes a delayed or received message visible.
@@ -214,25 +215,20 @@ func (q *queue) show(m *message) {
 	if m.state == inFlight {
 		q.inFlight--
 	}
-	if m.rank == 0 || m.receive >= poisoned {
-		q.enrank(m)
-		return
-	}
 	m.state = visible
-	q.visible.push(m)
+	q.line.show(m)
 }
 
-// hide makes a message invisible until due, in flight.
+// hide makes a message that is visible or in flight invisible until due.
 func (q *queue) hide(m *message, due time.Time) {
 	if m.state == visible {
-		q.visible.remove(m)
+		m.state = inFlight
+		q.line.hide(m)
+		q.inFlight++
 	} else {
 		q.waiting.remove(m)
 	}
-	if m.state != inFlight {
-		q.inFlight++
-	}
-	m.state, m.due = inFlight, due
+	m.due = due
 	q.waiting.push(m)
 }
 
@@ -241,8 +237,8 @@ func (q *queue) remove(m *message) {
 	delete(q.messages, m.id)
 	q.ageing.remove(m)
 	q.unmarkOldest(m)
+	q.line.leave(m)
 	if m.state == visible {
-		q.visible.remove(m)
 		return
 	}
 	q.waiting.remove(m)
@@ -273,9 +269,10 @@ type delivery struct {
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 func (q *queue) take(now time.Time, want int, timeout time.Duration) []delivery {
 	var taken []delivery
+	var last *message
 	redrive := q.settings.Load().redrive
 	for len(taken) < want && q.inFlight < maxInFlight {
-		m := q.visible.top()
+		m := q.line.next(last)
 		if m == nil {
 			break
 		}
@@ -287,13 +284,14 @@ func (q *queue) take(now time.Time, want int, timeout time.Duration) []delivery 
 			}
 		}
 		q.hide(m, now.Add(timeout))
-		m.received = now
+		last = m
+		m.received, m.changed = now, false
 		m.receives++
 		m.receive++
 		if m.receives == 1 {
 			m.first = now
 		}
-		if m.receive >= poisoned {
+		if m.receive >= poisoned && q.fifo == nil {
 			q.unmarkOldest(m)
 		}
 		r := receipt{q.nonce, m.id, m.receive}
@@ -303,13 +301,18 @@ func (q *queue) take(now time.Time, want int, timeout time.Duration) []delivery 
 }
 
 // accept takes in a message from the queue whose dead-letter queue this is. Its
-// ID, its receives and the time it was sent stay.
+// ID and its receives stay, and in a standard queue the time it was sent. In a
+// FIFO queue that begins anew; the message keeps its group and deduplication ID,
+// but is no duplicate of anything: it must not be lost.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html
 func (q *queue) accept(from *message, source *queue) {
 	now := q.lock()
 	c := from.content
 	c.deadLetterSource = source.arn
+	if q.fifo != nil {
+		c.sent, c.sequence = now, q.fifo.next()
+	}
 	m := q.add(c, now, 0)
 	m.receives, m.first = from.receives, from.first
 	q.unlock(now)
@@ -328,7 +331,8 @@ type Redriven struct {
 }
 
 // byHandle finds the message that a receipt handle stands for. The message is
-// nil when it is gone or has been received again since.
+// nil when it is gone or has been received again since. In a FIFO queue a handle
+// is good only while its receive hides the message.
 func (q *queue) byHandle(handle string) (*message, error) {
 	if handle == "" {
 		return nil, missingParameter("ReceiptHandle")
@@ -338,7 +342,12 @@ func (q *queue) byHandle(handle string) (*message, error) {
 		return nil, invalidHandle(handle)
 	}
 	m := q.messages[r.message]
-	if m == nil || m.receive != r.receive {
+	switch {
+	case m == nil:
+		return nil, nil
+	case q.fifo != nil && (m.receive != r.receive || m.state != inFlight):
+		return nil, errExpiredHandle
+	case m.receive != r.receive:
 		return nil, nil
 	}
 	return m, nil

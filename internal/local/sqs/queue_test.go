@@ -23,16 +23,24 @@ func TestCreateQueueIsIdempotent(t *testing.T) {
 
 func TestCreateQueueRefuses(t *testing.T) {
 	const badName = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+	const badFIFO = "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length."
 	for name, tt := range map[string]struct {
 		queue         string
 		attributes    object
 		code, message string
 	}{
-		"no name":      {"", nil, "MissingRequiredParameterException", "The request must contain the parameter QueueName."},
-		"characters":   {"a b", nil, "InvalidParameterValueException", badName},
-		"long name":    {strings.Repeat("a", 81), nil, "InvalidParameterValueException", badName},
-		"FIFO's name":  {"a.fifo", nil, "InvalidParameterValueException", badName},
-		"FIFO":         {"a.fifo", object{"FifoQueue": "true"}, "UnsupportedOperation", "The embedded runtime does not support FIFO queues."},
+		"no name":                 {"", nil, "MissingRequiredParameterException", "The request must contain the parameter QueueName."},
+		"characters":              {"a b", nil, "InvalidParameterValueException", badName},
+		"long name":               {strings.Repeat("a", 81), nil, "InvalidParameterValueException", badName},
+		"FIFO's name":             {"a.fifo", nil, "InvalidParameterValueException", badName},
+		"FIFO without its suffix": {"a", object{"FifoQueue": "true"}, "InvalidParameterValueException", badFIFO},
+		"only the suffix":         {".fifo", object{"FifoQueue": "true"}, "InvalidParameterValueException", badFIFO},
+		"long FIFO":               {strings.Repeat("a", 76) + ".fifo", object{"FifoQueue": "true"}, "InvalidParameterValueException", badFIFO},
+		"no scope":                {"a.fifo", object{"FifoQueue": "true", "DeduplicationScope": "account"}, "InvalidAttributeValue", "Invalid value for the parameter DeduplicationScope."},
+		"no limit":                {"a.fifo", object{"FifoQueue": "true", "FifoThroughputLimit": "none"}, "InvalidAttributeValue", "Invalid value for the parameter FifoThroughputLimit."},
+		"no boolean":              {"a.fifo", object{"FifoQueue": "true", "ContentBasedDeduplication": "1"}, "InvalidAttributeValue", "Invalid value for the parameter ContentBasedDeduplication."},
+		"a group's limit in the queue's scope": {"a.fifo", object{"FifoQueue": "true", "FifoThroughputLimit": "perMessageGroupId"}, "InvalidAttributeValue",
+			"Invalid value for the parameter FifoThroughputLimit. Reason: The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup."},
 		"no FIFO":      {"a", object{"FifoQueue": "false"}, "InvalidAttributeName", "Unknown Attribute FifoQueue."},
 		"FIFO's":       {"a", object{"ContentBasedDeduplication": "true"}, "InvalidAttributeName", "Unknown Attribute ContentBasedDeduplication."},
 		"FIFO's scope": {"a", object{"DeduplicationScope": "queue"}, "InvalidAttributeName", "You can specify the DeduplicationScope only when FifoQueue is set to true."},
@@ -202,7 +210,6 @@ func TestProviders(t *testing.T) {
 
 	for _, tt := range []struct{ kind, properties, code string }{
 		{"AWS::SQS::Queue", `{"Colour":"red"}`, "ValidationException"},
-		{"AWS::SQS::Queue", `{"FifoQueue":true}`, "UnsupportedOperation"},
 		{"AWS::SQS::Queue", `{"DelaySeconds":[1]}`, "SerializationException"},
 		{"AWS::SQS::Queue", `{"DelaySeconds":901}`, "InvalidAttributeValue"},
 		{"AWS::SQS::QueuePolicy", `{"Queues":[]}`, "ValidationError"},

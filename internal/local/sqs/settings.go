@@ -27,6 +27,10 @@ type settings struct {
 	redrive    *redrivePolicy
 	allow      *redriveAllowPolicy
 	modified   time.Time
+
+	fifo         bool
+	contentBased bool // deduplication by the body, unless the sender has an ID
+	perGroup     bool // deduplication
 }
 
 // maxMessageSize is the largest message, and the largest batch, in bytes.
@@ -58,9 +62,18 @@ var derivedAttributes = []string{
 // otherAttributes can be set and are no numbers.
 var otherAttributes = []string{"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "SqsManagedSseEnabled"}
 
-// newSettings are those of a queue made without attributes.
-func newSettings() *settings {
-	s := &settings{values: map[string]string{"SqsManagedSseEnabled": "true"}}
+// fifoAttributes are those of FIFO queues alone.
+var fifoAttributes = []string{"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"}
+
+// newSettings are those of a queue made without further attributes.
+func newSettings(fifo bool) *settings {
+	s := &settings{values: map[string]string{"SqsManagedSseEnabled": "true"}, fifo: fifo}
+	if fifo {
+		s.values["FifoQueue"] = "true"
+		s.values["ContentBasedDeduplication"] = "false"
+		s.values["DeduplicationScope"] = "queue"
+		s.values["FifoThroughputLimit"] = "perQueue"
+	}
 	for name, n := range map[string]int{
 		"DelaySeconds":                  0,
 		"MaximumMessageSize":            maxMessageSize,
@@ -87,6 +100,9 @@ func (s *settings) with(attributes map[string]string, now time.Time) (*settings,
 			return nil, err
 		}
 	}
+	if next.values["FifoThroughputLimit"] == "perMessageGroupId" && !next.perGroup {
+		return nil, refusedValue("FifoThroughputLimit", "The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup.")
+	}
 	return &next, nil
 }
 
@@ -100,9 +116,10 @@ func (s *settings) set(name, value string) error {
 		s.values[name] = strconv.Itoa(n)
 		return nil
 	}
+	if slices.Contains(fifoAttributes, name) {
+		return s.setFIFO(name, value)
+	}
 	switch name {
-	case "DeduplicationScope", "FifoThroughputLimit":
-		return api.Errorf("InvalidAttributeName", "You can specify the %s only when FifoQueue is set to true.", name)
 	case "Policy":
 		return s.setPolicy(value)
 	case "RedrivePolicy":
@@ -129,6 +146,45 @@ func (s *settings) set(name, value string) error {
 	}
 	return unknownAttribute(name)
 }
+
+// setFIFO sets an attribute of FIFO queues.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+func (s *settings) setFIFO(name, value string) error {
+	if !s.fifo {
+		if name == "DeduplicationScope" || name == "FifoThroughputLimit" {
+			return api.Errorf("InvalidAttributeName", "You can specify the %s only when FifoQueue is set to true.", name)
+		}
+		return unknownAttribute(name)
+	}
+	switch name {
+	case "FifoQueue":
+		if !isTrue(value) {
+			return refusedValue(name, "Modifying queue type is not supported.")
+		}
+		return nil
+	case "ContentBasedDeduplication":
+		value = strings.ToLower(value)
+		if value != "true" && value != "false" {
+			return invalidAttributeValue(name)
+		}
+		s.contentBased = value == "true"
+	case "DeduplicationScope":
+		if value != "queue" && value != "messageGroup" {
+			return invalidAttributeValue(name)
+		}
+		s.perGroup = value == "messageGroup"
+	case "FifoThroughputLimit":
+		if value != "perQueue" && value != "perMessageGroupId" {
+			return invalidAttributeValue(name)
+		}
+	}
+	s.values[name] = value
+	return nil
+}
+
+// isTrue reads a boolean attribute. AWS takes "True", too.
+func isTrue(value string) bool { return strings.EqualFold(value, "true") }
 
 func (s *settings) setPolicy(value string) error {
 	if value == "" {
@@ -242,8 +298,8 @@ func (s *settings) setJSON(name string, policy any) error {
 	return nil
 }
 
-// checkRedrive refuses a redrive policy whose dead-letter queue does not exist
-// or does not allow this source.
+// checkRedrive refuses a redrive policy whose dead-letter queue does not exist,
+// is of the other type or does not allow this source.
 func (s *Service) checkRedrive(set *settings, attributes map[string]string, sourceARN string) error {
 	if set.redrive == nil || attributes["RedrivePolicy"] == "" {
 		return nil
@@ -251,6 +307,9 @@ func (s *Service) checkRedrive(set *settings, attributes map[string]string, sour
 	target := s.byARN(set.redrive.DeadLetterTargetARN)
 	if target == nil {
 		return invalidValue(attributes["RedrivePolicy"], "RedrivePolicy", "Dead letter target does not exist.")
+	}
+	if target.settings.Load().fifo != set.fifo {
+		return invalidValue(attributes["RedrivePolicy"], "RedrivePolicy", "Dead-letter queue must be same type of queue as the source.")
 	}
 	if !target.settings.Load().allow.allows(sourceARN) {
 		return invalidValue(attributes["RedrivePolicy"], "RedrivePolicy", "The dead-letter queue's redrive allow policy does not allow this source queue.")

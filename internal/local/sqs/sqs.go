@@ -1,5 +1,5 @@
-// Package sqs is Amazon SQS in one process: standard queues, strict where AWS
-// is strict. It speaks the JSON protocol and the older query protocol.
+// Package sqs is Amazon SQS in one process: standard and FIFO queues, strict
+// where AWS is strict. It speaks the JSON protocol and the older query protocol.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
 package sqs
@@ -45,6 +45,10 @@ type Options struct {
 	// none included, as a sample of AWS's servers does. Seeded. Defaults to
 	// false.
 	ShortReceives bool
+	// WholeGroups locks a group of a FIFO queue as a whole while any of its
+	// messages is in flight, as the guide has it. AWS has been seen to lock only
+	// what comes after a message in flight. Defaults to false.
+	WholeGroups bool
 }
 
 // New returns a service without queues. The seed drives message IDs, receipt

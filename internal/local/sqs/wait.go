@@ -5,44 +5,58 @@ import (
 	"time"
 )
 
-// receiver is a long poll that waits for messages.
-type receiver struct {
-	want    int
-	timeout time.Duration
-	served  chan []delivery // holds one
+// request is what a receive asks for.
+type request struct {
+	want          int
+	timeout, wait time.Duration
+	attempt       string // of a FIFO queue, or empty
 }
 
-// receive takes up to want messages and waits for the first of them for up to
-// wait. Waiting receives are served in the order in which they came.
+// receiver is a long poll that waits for messages.
+type receiver struct {
+	request
+	served chan outcome // holds one
+}
+
+type outcome struct {
+	got []delivery
+	err error
+}
+
+// receive takes up to the wanted number of messages and waits for the first of
+// them for as long as it was asked to. Waiting receives are served in the order
+// in which they came.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
-func (q *queue) receive(ctx context.Context, want int, timeout, wait time.Duration) ([]delivery, error) {
+func (q *queue) receive(ctx context.Context, in request) ([]delivery, error) {
 	now := q.lock()
 	if q.err != nil {
 		q.unlock(now)
 		return nil, q.err
 	}
-	if wait == 0 {
+	q.supersede(in.attempt)
+	if in.wait == 0 {
 		defer q.unlock(now)
-		// Only a short poll is told of the limit.
-		if q.inFlight >= maxInFlight {
+		// Only a short poll of a standard queue is told of the limit.
+		if q.inFlight >= maxInFlight && q.fifo == nil {
 			return nil, errOverLimit
 		}
-		return q.take(now, q.sample(want), timeout), nil
+		in.want = q.sample(in.want)
+		return q.fetch(now, in)
 	}
-	if got := q.take(now, want, timeout); len(got) > 0 {
+	if got, err := q.fetch(now, in); len(got) > 0 || err != nil {
 		q.unlock(now)
-		return got, nil
+		return got, err
 	}
-	r := &receiver{want, timeout, make(chan []delivery, 1)}
+	r := &receiver{in, make(chan outcome, 1)}
 	place := q.receivers.PushBack(r)
 	q.unlock(now)
 
-	timer := time.NewTimer(wait)
+	timer := time.NewTimer(in.wait)
 	defer timer.Stop()
 	select {
-	case got := <-r.served:
-		return got, nil
+	case o := <-r.served:
+		return o.got, o.err
 	case <-timer.C:
 	case <-ctx.Done():
 	case <-q.gone:
@@ -51,8 +65,8 @@ func (q *queue) receive(ctx context.Context, want int, timeout, wait time.Durati
 	now = q.lock()
 	defer q.unlock(now)
 	select {
-	case got := <-r.served: // in the meantime
-		return got, nil
+	case o := <-r.served: // in the meantime
+		return o.got, o.err
 	default:
 	}
 	q.receivers.Remove(place)
@@ -63,7 +77,7 @@ func (q *queue) receive(ctx context.Context, want int, timeout, wait time.Durati
 		return nil, ctx.Err()
 	}
 	// What became visible at this very moment still counts.
-	return q.take(now, want, timeout), nil
+	return q.fetch(now, in)
 }
 
 // sample is how many messages a short poll takes.
@@ -79,12 +93,12 @@ func (q *queue) sample(want int) int {
 func (q *queue) serve(now time.Time) {
 	for e := q.receivers.Front(); e != nil; e = q.receivers.Front() {
 		r := e.Value.(*receiver)
-		got := q.take(now, r.want, r.timeout)
-		if len(got) == 0 {
+		got, err := q.fetch(now, r.request)
+		if len(got) == 0 && err == nil {
 			break
 		}
 		q.receivers.Remove(e)
-		r.served <- got
+		r.served <- outcome{got, err}
 	}
 	next := q.waiting.top()
 	switch {

@@ -1,0 +1,93 @@
+package sqs
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// attempt receives with an attempt ID.
+func attempt(id string) object {
+	return object{"ReceiveRequestAttemptId": id, "MessageSystemAttributeNames": []string{"All"}}
+}
+
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+func TestRepeatedReceive(t *testing.T) {
+	bubble(t, func(r *rig) {
+		url := r.fifo(object{"VisibilityTimeout": "10"})
+		r.sendTo(url, "a", "a1", "a2")
+		first := r.receive(url, attempt("1"))
+		require.Equal(r, []string{"a1", "a2"}, bodies(first))
+		r.sendTo(url, "a", "a3")
+		r.sendTo(url, "b", "b1")
+		time.Sleep(8 * time.Second)
+		assert.Equal(r, first, r.receive(url, attempt("1")), "the same handles, and no receive more")
+		time.Sleep(8 * time.Second)
+		assert.Equal(r, []string{"b1"}, bodies(r.receive(url, attempt("2"))), "the visibility timeout began anew")
+		r.delete(url, first[0]["ReceiptHandle"].(string))
+	})
+}
+
+func TestReceiveThatCannotBeRepeated(t *testing.T) {
+	for name, change := range map[string]func(r *rig, url string, m object){
+		"deleted":       func(r *rig, url string, m object) { r.delete(url, m["ReceiptHandle"].(string)) },
+		"hidden longer": func(r *rig, url string, m object) { r.changeVisibility(url, m, 20) },
+		"given back":    func(r *rig, url string, m object) { r.changeVisibility(url, m, 0) },
+		"back":          func(*rig, string, object) { time.Sleep(10 * time.Second) },
+		"received since": func(r *rig, url string, _ object) {
+			time.Sleep(10 * time.Second)
+			assert.Len(r, r.take(url, 10), 2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(r *rig) {
+				url := r.fifo(object{"VisibilityTimeout": "10"})
+				r.sendTo(url, "a", "a1", "a2")
+				change(r, url, r.receive(url, attempt("1"))[1])
+				in := attempt("1")
+				in["QueueUrl"] = url
+				r.refused("ReceiveMessage", in, "InvalidParameterValueException",
+					"Value 1 for parameter ReceiveRequestAttemptId is invalid. Reason: The receiveRequestAttemptId is not valid anymore since the receive call is not retryable.")
+				time.Sleep(interval)
+				assert.NotEmpty(r, r.receive(url, attempt("1")), "after five minutes it is a new one")
+			})
+		})
+	}
+}
+
+// A caller that lost its connection while it waited calls again, and gets what
+// came, though the lost call still waits.
+func TestRepeatedLongPoll(t *testing.T) {
+	bubble(t, func(r *rig) {
+		url := r.fifo(nil)
+		wait := attempt("1")
+		wait["WaitTimeSeconds"] = 20
+		lost := make(chan []object, 1)
+		go func() { lost <- r.receive(url, wait) }()
+		synctest.Wait()
+		again := make(chan []object, 1)
+		go func() { again <- r.receive(url, wait) }()
+		synctest.Wait()
+		start := time.Now()
+		r.sendTo(url, "a", "a1")
+		got := <-again
+		assert.Equal(r, []string{"a1"}, bodies(got))
+		assert.Zero(r, time.Since(start))
+		assert.Equal(r, got, <-lost)
+	})
+}
+
+func TestAttemptIDs(t *testing.T) {
+	r := newRig(t)
+	url := r.fifo(nil)
+	in := attempt("a b")
+	in["QueueUrl"] = url
+	r.refused("ReceiveMessage", in, "InvalidParameterValueException",
+		"Value a b for parameter ReceiveRequestAttemptId is invalid. Reason: ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	assert.Empty(t, r.receive(url, attempt("1")))
+	r.sendTo(url, "a", "a1")
+	assert.Len(t, r.receive(url, attempt("1")), 1, "an empty receive is nothing to repeat")
+}
