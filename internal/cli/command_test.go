@@ -131,7 +131,8 @@ func folder(t *testing.T, files map[string]string) string {
 func TestUsage(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"good.jsonl": `"a"`,
-		"bad.jsonl":  "\"a\"\n{\"attributes\": {\"n\": \"v\"}}\n\n{\"body\": \"a\",}\n{\"body\": \"a\", \"deduplicationId\": \"1\"}\n",
+		"fifo.jsonl": "\"a\"\n{\"body\": \"b\", \"groupId\": \"g\", \"deduplicationId\": \"1\"}\n",
+		"bad.jsonl":  "\"a\"\n{\"attributes\": {\"n\": \"v\"}}\n\n{\"body\": \"a\",}\n{\"body\": \"a\", \"deduplicationId\": \"\"}\n",
 	})
 	run := func(more ...string) []string {
 		return append([]string{"run", "--messages", "good.jsonl", "--handler", "cat"}, more...)
@@ -154,11 +155,14 @@ func TestUsage(t *testing.T) {
 		"no such transform":   {run("--transform", "./none"), `muster: --transform: handler "./none": there is no file `},
 		"no variable":         {run("--env", "NAME"), `muster: --env "NAME": write NAME=VALUE`},
 		"too little memory":   {run("--memory", "1"), "muster: the process handler: "},
-		"bad parameter":       {run("--lane", "fast"), `muster: --lane "fast": Parameter 'Lane' must be one of AllowedValues: stream, steps`},
+		"bad parameter":       {run("--lane", "fast"), `muster: --lane "fast": Parameter 'Lane' must be one of AllowedValues: auto, stream, steps`},
 		"too slow a handler":  {run("--process-timeout-seconds", "800"), "muster: handlers with time-outs of 13m20s together are too slow for the stream lane"},
 		"minimum over cap":    {run("--min-workers", "100"), "muster: MinWorkers 100 x Parallelism 5 is over MaxConcurrency 50"},
 		"bad time-out":        {run("--timeout", "-1s"), "muster: --timeout must not be negative"},
 		"bad fleet":           {append([]string{"run", "9lives"}, run()[1:]...), "'stackName' failed to satisfy constraint"},
+		"a deduplication ID":  {[]string{"run", "--messages", "fifo.jsonl", "--handler", "cat"}, "muster: message 2 has a \"deduplicationId\", which only a FIFO queue takes"},
+		"groups of no FIFO":   {run("--group-by", "kind"), "muster: --group-by: only a FIFO queue has message groups"},
+		"too many faults":     {run("--lose-replies", "51"), "muster: --lose-replies must be from 0 to 50"},
 		"bad out":             {run("--out", "none/out.jsonl"), "muster: --out: open none/out.jsonl: no such file or directory"},
 		"bad count":           {[]string{"demo", "--count", "-1"}, "muster: --count must not be negative"},
 		"transform alone":     {[]string{"up", "--transform", "cat"}, "muster: --transform needs --handler"},
@@ -174,7 +178,7 @@ func TestUsage(t *testing.T) {
 			[]string{"run", "--messages", "bad.jsonl", "--handler", "cat", "--out", "out.jsonl"},
 			"muster: bad.jsonl:2: \"body\" is missing\n" +
 				"bad.jsonl:4: not JSON: invalid character '}' looking for beginning of object key string\n" +
-				"bad.jsonl:5: \"deduplicationId\" needs a FIFO queue, which is not built yet\n" +
+				"bad.jsonl:5: \"deduplicationId\": it can only include alphanumeric and punctuation characters, 1 to 128 of them\n" +
 				"Nothing was sent.\n",
 		},
 	} {
@@ -199,7 +203,7 @@ func TestHelp(t *testing.T) {
 	p = muster(t, 0, ".", "run", "--help")
 	assert.Contains(t, p.stdout.String(), "--max-concurrency number")
 	assert.Contains(t, p.stdout.String(), "The cap, the most handler invocations of the fleet at any time.")
-	assert.Contains(t, p.stdout.String(), "--lane stream|steps")
+	assert.Contains(t, p.stdout.String(), "--lane auto|stream|steps")
 	assert.NotContains(t, p.stdout.String(), "process-handler")
 
 	assert.Regexp(t, `^muster \S+.* go1\.`, muster(t, 0, ".", "version").stdout.String())

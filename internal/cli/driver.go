@@ -187,7 +187,7 @@ func (d *driver) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.empty = next(d.empty, d.sent && depth == 0)
+	d.empty = next(d.empty, d.sent && depth == 0 && d.ledger.elsewhere() == 0)
 	if d.empty >= quietRounds {
 		d.ledger.loseRest()
 		return nil

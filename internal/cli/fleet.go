@@ -8,8 +8,10 @@ import (
 	"path"
 	"strconv"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -39,6 +41,8 @@ type fleetOptions struct {
 	Memory int
 	// Environment variables of the handlers.
 	Environment map[string]string
+	// Faults that strike.
+	Faults faultOptions
 	// Logs gets each line that a handler writes. Nil discards them.
 	Logs func(function string, line []byte)
 }
@@ -67,6 +71,7 @@ func startFleet(ctx context.Context, s *streams, o fleetOptions) (*localFleet, e
 	}
 	runtime, err := local.Start(local.Options{
 		Listen: o.Listen,
+		Seed:   o.Faults.seed,
 		File:   definition,
 		Lambda: lambda.Options{Resolve: functions.resolve, Logs: o.logs()},
 	})
@@ -129,7 +134,27 @@ func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*
 	if err := f.find(o.Transform != nil); err != nil {
 		return nil, err
 	}
-	return f, f.checkSettings(ctx)
+	if err := errors.Join(f.checkSettings(ctx), f.keepGivenUp(ctx, o.Parameters)); err != nil {
+		return nil, err
+	}
+	o.Faults.arm(runtime.Router.Faults)
+	return f, nil
+}
+
+// keepGivenUp lets what Lambda gives up in async mode go to the fleet's
+// dead-letter queue, as a team would set its own handlers.
+func (f *localFleet) keepGivenUp(ctx context.Context, p *parameters) error {
+	if p.get("Mode") != "async" || p.get("Fifo") == "true" {
+		return nil
+	}
+	_, err := awslambda.NewFromConfig(f.runtime.Config()).PutFunctionEventInvokeConfig(ctx, &awslambda.PutFunctionEventInvokeConfigInput{
+		FunctionName:      aws.String(processFunction),
+		DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: &f.names.DeadLetterARN}},
+	})
+	if err != nil {
+		return fmt.Errorf("send what Lambda gives up to the dead-letter queue: %w", err)
+	}
+	return nil
 }
 
 // checkSettings wires the autoscaler as its function will, so that settings that
@@ -158,7 +183,8 @@ func (f *localFleet) find(transform bool) error {
 	}
 	f.names = fleetNames{
 		QueueURL: outputs["QueueUrl"], QueueARN: outputs["QueueArn"], Table: outputs["TableName"],
-		Autoscale: outputs["AutoscalerStateMachineArn"], Worker: outputs["WorkerStateMachineArn"],
+		DeadLetterARN: f.runtime.Account.ARN("sqs", path.Base(outputs["DeadLetterQueueUrl"])),
+		Autoscale:     outputs["AutoscalerStateMachineArn"], Worker: outputs["WorkerStateMachineArn"],
 		Process: processFunction,
 	}
 	if transform {

@@ -46,14 +46,16 @@ type ledger struct {
 
 // fleetNames are the physical names by which a ledger knows its fleet.
 type fleetNames struct {
-	QueueURL  string
-	QueueARN  string
-	Table     string
-	Assess    string // name of the autoscaler's function
-	Autoscale string // ARN of the autoscaler state machine
-	Worker    string // ARN of the worker state machine
-	Process   string // name of the function
-	Transform string // name of the function, empty for none
+	QueueURL string
+	QueueARN string
+	// DeadLetterARN is the dead-letter queue's.
+	DeadLetterARN string
+	Table         string
+	Assess        string // name of the autoscaler's function
+	Autoscale     string // ARN of the autoscaler state machine
+	Worker        string // ARN of the worker state machine
+	Process       string // name of the function
+	Transform     string // name of the function, empty for none
 }
 
 // totals of the messages that were sent.
@@ -78,6 +80,9 @@ type entry struct {
 	// processed once a process handler succeeded, filtered once the latest
 	// transform left it out.
 	processed, filtered bool
+	// accepted while Lambda has the message in an asynchronous event, released
+	// once it was deleted meanwhile: what becomes of it is then Lambda's to say.
+	accepted, released bool
 	// reason of the latest failed attempt.
 	reason string
 }
@@ -149,15 +154,30 @@ func (l *ledger) count(s status) {
 	}
 }
 
-// loseRest declares lost what has not ended: the queue holds nothing any more.
+// loseRest declares lost what has not ended: neither the queue nor Lambda holds
+// anything any more.
 func (l *ledger) loseRest() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.messages {
-		if e.sent {
+		if e.sent && !e.released {
 			l.end(e, lost)
 		}
 	}
+}
+
+// elsewhere is how many messages are no longer in the queue and not at their end
+// either: Lambda has them in asynchronous events.
+func (l *ledger) elsewhere() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, e := range l.messages {
+		if e.released && e.status == unfinished {
+			n++
+		}
+	}
+	return n
 }
 
 // snapshot is what the ledger says now.

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -86,6 +87,8 @@ func (l *ledger) deleted(handles ...string) {
 			l.end(r, handled)
 		case r.filtered:
 			l.end(r, filtered)
+		case r.accepted:
+			r.released = true
 		default:
 			l.end(r, lost)
 		}
@@ -94,6 +97,12 @@ func (l *ledger) deleted(handles ...string) {
 
 // seeInvoke learns what handlers said, and for whom pollers polled.
 func (l *ledger) seeInvoke(e api.Event) {
+	if end, ok := e.Input.(*lambda.AsyncEnded); ok {
+		if end.FunctionName == l.fleet.Process {
+			l.asyncEnded(end)
+		}
+		return
+	}
 	in, ok := e.Input.(*lambda.InvokeInput)
 	if !ok {
 		return
@@ -101,6 +110,10 @@ func (l *ledger) seeInvoke(e api.Event) {
 	out, _ := e.Output.(*lambda.InvokeOutput)
 	switch name := functionName(in.FunctionName); name {
 	case l.fleet.Process:
+		if in.InvocationType == "Event" {
+			l.accepted(in.Payload, e.Err)
+			return
+		}
 		l.invoked("process", in.Payload, out, e.Err)
 	case l.fleet.Transform:
 		l.invoked("transform", in.Payload, out, e.Err)
@@ -124,7 +137,7 @@ func (l *ledger) served(name string, payload []byte, out *lambda.InvokeOutput, e
 		l.trouble = name + ": " + err.Error()
 	case out == nil:
 	case out.FunctionError != "":
-		l.trouble = name + ": " + functionError(out)
+		l.trouble = name + ": " + functionError(out.FunctionError, out.Payload)
 	case name == l.fleet.Assess:
 		l.trouble = ""
 	}
@@ -159,7 +172,7 @@ func (l *ledger) invoked(stage string, payload []byte, out *lambda.InvokeOutput,
 	case out == nil:
 		return
 	case out.FunctionError != "":
-		failed = message.All(event.Records, functionError(out))
+		failed = message.All(event.Records, functionError(out.FunctionError, out.Payload))
 	case stage == "transform":
 		t := message.TransformReply(event.Records, out.Payload)
 		failed, left = t.Failed, t.Filtered
@@ -186,13 +199,55 @@ func (l *ledger) invoked(stage string, payload []byte, out *lambda.InvokeOutput,
 	}
 }
 
-func functionError(out *lambda.InvokeOutput) string {
+// accepted notes that Lambda took an event, whose answer may have been lost.
+func (l *ledger) accepted(payload []byte, err error) {
+	var event message.Event
+	if json.Unmarshal(payload, &event) != nil || err != nil && api.AsError(err).Code == "TooManyRequestsException" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, record := range event.Records {
+		l.entry(record.MessageID).accepted = true
+	}
+}
+
+// asyncEnded notes what became of an event that Lambda had taken.
+func (l *ledger) asyncEnded(end *lambda.AsyncEnded) {
+	var event message.Event
+	if json.Unmarshal(end.Payload, &event) != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, record := range event.Records {
+		r := l.entry(record.MessageID)
+		became := handled
+		switch {
+		case end.Condition == "Success":
+			r.processed = true
+		default:
+			r.reason = fmt.Sprintf("process handler: %s after %d attempts: %s", end.Condition, end.Attempts, functionError("Unhandled", end.Result))
+			l.totals.Failed++
+			l.reasons[r.reason]++
+			if became = lost; end.Destination != "" {
+				became = deadLettered
+			}
+		}
+		if r.released {
+			l.end(r, became)
+		}
+	}
+}
+
+// functionError is what a function failed with.
+func functionError(kind string, payload []byte) string {
 	var e struct {
 		ErrorType    string `json:"errorType"`
 		ErrorMessage string `json:"errorMessage"`
 	}
-	if json.Unmarshal(out.Payload, &e) != nil || e.ErrorType == "" && e.ErrorMessage == "" {
-		return out.FunctionError + ": the handler failed without saying why"
+	if json.Unmarshal(payload, &e) != nil || e.ErrorType == "" && e.ErrorMessage == "" {
+		return kind + ": the handler failed without saying why"
 	}
 	if e.ErrorType == "" {
 		return e.ErrorMessage

@@ -34,6 +34,8 @@ type outgoing struct {
 	Attributes map[string]string
 	// GroupID is empty for none.
 	GroupID string
+	// DeduplicationID is empty for none. Only FIFO queues take one.
+	DeduplicationID string
 }
 
 // size in bytes as SQS counts it.
@@ -145,12 +147,9 @@ func (m *outgoing) member(name string, value json.RawMessage) (err error) {
 	case "body":
 		m.Body, err = parseString(value)
 	case "groupId":
-		m.GroupID, err = parseString(value)
-		if err == nil && !groupID.MatchString(m.GroupID) {
-			err = errors.New("it can only include alphanumeric and punctuation characters, 1 to 128 of them")
-		}
+		m.GroupID, err = parseID(value)
 	case "deduplicationId":
-		return errors.New(`"deduplicationId" needs a FIFO queue, which is not built yet`)
+		m.DeduplicationID, err = parseID(value)
 	case "attributes":
 		m.Attributes, err = parseAttributes(value)
 	default:
@@ -162,7 +161,17 @@ func (m *outgoing) member(name string, value json.RawMessage) (err error) {
 	return nil
 }
 
-var groupID = regexp.MustCompile("^[!-~]{1,128}$")
+// fifoID is what a message group or deduplication ID looks like.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+var fifoID = regexp.MustCompile("^[!-~]{1,128}$")
+
+func parseID(value json.RawMessage) (string, error) {
+	id, err := parseString(value)
+	if err == nil && !fifoID.MatchString(id) {
+		err = errors.New("it can only include alphanumeric and punctuation characters, 1 to 128 of them")
+	}
+	return id, err
+}
 
 func parseAttributes(value json.RawMessage) (map[string]string, error) {
 	var raw map[string]json.RawMessage

@@ -57,7 +57,7 @@ func TestReadMessagesRefuses(t *testing.T) {
 		`"\uffff"`:                           `"body": it holds the character #xFFFF: SQS takes #x9, #xA, #xD and everything from #x20 but #xFFFE and #xFFFF`,
 		`{"body":"a","groupId":""}`:          `"groupId": it can only include alphanumeric and punctuation characters, 1 to 128 of them`,
 		`{"body":"a","groupId":"a b"}`:       `"groupId": it can only include alphanumeric and punctuation characters, 1 to 128 of them`,
-		`{"body":"a","deduplicationId":"1"}`: `"deduplicationId" needs a FIFO queue, which is not built yet`,
+		`{"body":"a","deduplicationId":" "}`: `"deduplicationId": it can only include alphanumeric and punctuation characters, 1 to 128 of them`,
 		`{"body":"a","attributes":["n"]}`:    `"attributes": it must be an object such as {"name": "value"}`,
 		`{"body":"a","attributes":null}`:     `"attributes": it must be an object such as {"name": "value"}`,
 		`{"body":"a","attributes":{"n":1}}`:  `"attributes": "n": it must be a string`,

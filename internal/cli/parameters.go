@@ -69,7 +69,10 @@ func (p *parameters) flag(flags *pflag.FlagSet, q cloudformation.Parameter) {
 	if q.Name == processParameter || q.Name == transformParameter {
 		return
 	}
-	flags.Var(&parameterFlag{p, q}, flagName(q.Name), q.Description)
+	f := flags.VarPF(&parameterFlag{p, q}, flagName(q.Name), "", q.Description)
+	if isSwitch(q) {
+		f.NoOptDefVal = "true"
+	}
 }
 
 // get is a parameter's value, its default included.
@@ -133,9 +136,16 @@ func (f *parameterFlag) Set(value string) error {
 	return nil
 }
 
+// isSwitch says whether a parameter is true or false: --fifo is --fifo=true.
+func isSwitch(q cloudformation.Parameter) bool {
+	return slices.Equal(slices.Sorted(slices.Values(q.AllowedValues)), []string{"false", "true"})
+}
+
 // Type is what the help shows as the flag's value.
 func (f *parameterFlag) Type() string {
 	switch {
+	case isSwitch(f.parameter):
+		return "bool"
 	case len(f.parameter.AllowedValues) > 0 && len(f.parameter.AllowedValues) <= 4:
 		return strings.Join(f.parameter.AllowedValues, "|")
 	case f.parameter.Type == "Number":

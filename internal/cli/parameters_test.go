@@ -36,8 +36,10 @@ func TestParametersAreFlags(t *testing.T) {
 	assert.Equal(t, "text", flags.Lookup("schedule-expression").Value.Type())
 	assert.Equal(t, "2", flags.Lookup("idle-seconds").DefValue)
 
-	require.NoError(t, flags.Parse([]string{"--lane", "steps", "--max-concurrency=3"}))
-	assert.Equal(t, map[string]string{"IdleSeconds": "2", "Lane": "steps", "MaxConcurrency": "3"}, p.values)
+	assert.Equal(t, "bool", flags.Lookup("fifo").Value.Type())
+
+	require.NoError(t, flags.Parse([]string{"--fifo", "--lane", "steps", "--max-concurrency=3", "--wake-alarm=false"}))
+	assert.Equal(t, map[string]string{"IdleSeconds": "2", "Lane": "steps", "MaxConcurrency": "3", "Fifo": "true", "WakeAlarm": "false"}, p.values)
 	assert.Equal(t, "steps", p.get("Lane"))
 	assert.Equal(t, "5", p.get("Parallelism"))
 	assert.NoError(t, p.check())

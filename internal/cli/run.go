@@ -23,8 +23,10 @@ var runDefaults = map[string]string{"IdleSeconds": "2"}
 type runOptions struct {
 	fleet      string
 	messages   string
+	groupBy    string
 	handlers   handlerOptions
 	parameters *parameters
+	faults     faultOptions
 	out        string
 	json       bool
 	timeout    time.Duration
@@ -40,7 +42,7 @@ ends when each is handled, filtered or dead-lettered and the workers have gone
 home. Interrupted once it drains, twice it stops.
 
 A line of the messages file is
-  {"body": "...", "attributes": {"name": "value"}, "groupId": "..."}
+  {"body": "...", "attributes": {"name": "value"}, "groupId": "...", "deduplicationId": "..."}
 of which only the body must be there, or a JSON string. Every line is checked
 before any message is sent.
 
@@ -51,7 +53,9 @@ before any message is sent.
 	}
 	flags := c.Flags()
 	flags.StringVarP(&o.messages, "messages", "m", "", "file of messages, one JSON a line; - is standard input")
+	flags.StringVar(&o.groupBy, "group-by", "", groupByHelp)
 	o.handlers.addFlags(flags)
+	o.faults.addFlags(flags)
 	flags.StringVarP(&o.out, "out", "o", "", "file to write what became of each message, one JSON a line; - is standard output")
 	flags.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
 	flags.DurationVar(&o.timeout, "timeout", 0, "stop after so long, such as 90s or 10m (default no limit)")
@@ -103,13 +107,19 @@ func run(ctx context.Context, s *streams, o *runOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := arrange(messages, o.parameters.get("Fifo") == "true", o.groupBy); err != nil {
+		return usage(err)
+	}
 	process, transform, err := o.handlers.parse(s.dir)
 	if err != nil {
 		return err
 	}
+	if err := o.faults.check(); err != nil {
+		return err
+	}
 	f := fleetOptions{
 		Name: o.fleet, Listen: "127.0.0.1:0", Parameters: o.parameters,
-		Process: process, Transform: transform, Memory: o.handlers.memory, Environment: variables,
+		Process: process, Transform: transform, Memory: o.handlers.memory, Environment: variables, Faults: o.faults,
 	}
 	if o.handlers.logs {
 		f.Logs = s.showLog

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -15,6 +16,7 @@ type sendOptions struct {
 	body     string
 	hasBody  bool
 	messages string
+	groupBy  string
 	json     bool
 	target   target
 }
@@ -35,6 +37,7 @@ Then it wakes the fleet's autoscaler, which would look by itself on schedule.`,
 	flags := c.Flags()
 	flags.StringVarP(&o.body, "body", "b", "", "body of one message")
 	flags.StringVarP(&o.messages, "messages", "m", "", "file of messages, one JSON a line; - is standard input")
+	flags.StringVar(&o.groupBy, "group-by", "", groupByHelp)
 	flags.BoolVar(&o.json, "json", false, "print the message IDs as one JSON object")
 	o.target.addFlags(flags)
 	c.RunE = verb(func(ctx context.Context, args []string) error {
@@ -68,6 +71,9 @@ func send(ctx context.Context, s *streams, o *sendOptions) error {
 	url, err := k.output("QueueUrl")
 	if err != nil {
 		return err
+	}
+	if err := arrange(messages, strings.HasSuffix(url, ".fifo"), o.groupBy); err != nil {
+		return usage(err)
 	}
 	if err := k.announce(ctx, s, fmt.Sprintf("sending %s messages to %s", thousands(len(messages)), url)); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,6 +38,9 @@ func (s *sender) send(ctx context.Context, messages []outgoing) ([]string, error
 	ids := make([]string, len(messages))
 	group, sending := errgroup.WithContext(ctx)
 	group.SetLimit(senders)
+	if s.inOrder() {
+		group.SetLimit(1)
+	}
 	for start := 0; start < len(messages) && sending.Err() == nil; {
 		end := batchEnd(messages, start)
 		some, theirs := messages[start:end], ids[start:end]
@@ -48,6 +52,9 @@ func (s *sender) send(ctx context.Context, messages []outgoing) ([]string, error
 	}
 	return ids, ctx.Err()
 }
+
+// inOrder says whether the queue is FIFO: one batch goes after the other.
+func (s *sender) inOrder() bool { return strings.HasSuffix(s.url, ".fifo") }
 
 // batchEnd is where the batch that begins at start ends.
 func batchEnd(messages []outgoing, start int) int {
@@ -92,7 +99,8 @@ func (s *sender) batch(ctx context.Context, messages []outgoing, ids []string) e
 		var refusals []error
 		for _, r := range out.Failed {
 			refusals = append(refusals, fmt.Errorf("send to %s: %s: %s", s.url, aws.ToString(r.Code), aws.ToString(r.Message)))
-			if r.SenderFault || try == sendTries {
+			// Sent again it would come after what followed it.
+			if r.SenderFault || try == sendTries || s.inOrder() {
 				return errors.Join(refusals...)
 			}
 		}
@@ -117,6 +125,9 @@ func (m outgoing) entry(n int) types.SendMessageBatchRequestEntry {
 	e := types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(n)), MessageBody: aws.String(m.Body)}
 	if m.GroupID != "" {
 		e.MessageGroupId = aws.String(m.GroupID)
+	}
+	if m.DeduplicationID != "" {
+		e.MessageDeduplicationId = aws.String(m.DeduplicationID)
 	}
 	if len(m.Attributes) > 0 {
 		e.MessageAttributes = make(map[string]types.MessageAttributeValue, len(m.Attributes))

@@ -91,7 +91,7 @@ func (s *Service) attempt(e *event) {
 		s.forget(e)
 	case !i.failed:
 		s.deliver(e, i, conditionSuccess, policy.onSuccess)
-		s.forget(e)
+		s.ended(e, i, conditionSuccess, policy.onSuccess)
 	case e.attempts > policy.retries:
 		s.discard(e, i, conditionRetries)
 	case e.attempts == 1:
@@ -139,7 +139,32 @@ func (s *Service) discard(e *event, i *invocation, condition string) {
 		s.deadLetter(e, i, condition, deadLetters)
 	}
 	s.deliver(e, i, condition, policy.onFailure)
+	s.ended(e, i, condition, policy.onFailure)
+}
+
+// AsyncEnded tells observers what became of an asynchronous invocation.
+type AsyncEnded struct {
+	FunctionName string
+	Payload      []byte
+	Attempts     int
+	// Condition is Success, or why the event was given up, as its record says it.
+	Condition string
+	// Result of the last attempt, nil if there was none.
+	Result []byte
+	// Destination is the ARN that the record was sent to. Empty for none.
+	Destination string
+}
+
+// ended forgets an event and tells what became of it.
+func (s *Service) ended(e *event, i *invocation, condition, destination string) {
 	s.forget(e)
+	end := &AsyncEnded{
+		FunctionName: e.function.config.Name, Payload: e.payload, Attempts: e.attempts, Condition: condition, Destination: destination,
+	}
+	if i != nil {
+		end.Result = i.result
+	}
+	s.router.Emit(api.Call{Service: "lambda", Operation: "AsyncEnded", Input: end}, nil)
 }
 
 // record is what a destination is sent.
