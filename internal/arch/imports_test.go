@@ -33,14 +33,14 @@ var layers = []layer{
 	{
 		name: "product", mayUse: []string{"domain", "product"},
 		folders: []string{
-			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/fleet", "internal/function",
+			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/deadletter", "internal/fleet", "internal/function",
 			"internal/handler", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/steps",
 		},
 	},
 	{name: "embedded AWS", mayUse: []string{"embedded AWS"}, folders: []string{"internal/local"}},
 	{
 		name: "outside", mayUse: []string{"domain", "product", "embedded AWS", "outside"},
-		folders: []string{"cmd", "internal/arch", "internal/cli", "internal/conformance", "internal/scenario", "internal/sim"},
+		folders: []string{"cmd", "internal/arch", "internal/cli", "internal/conformance", "internal/esm", "internal/scenario", "internal/sim"},
 	},
 }
 
