@@ -29,17 +29,19 @@ type layer struct {
 }
 
 var layers = []layer{
+	{name: "languages of AWS", standardOnly: true, folders: []string{"internal/pattern"}},
 	{name: "domain", standardOnly: true, folders: []string{"internal/message", "internal/scale"}},
 	{
-		name: "product", mayUse: []string{"domain", "product"},
+		name: "product", mayUse: []string{"languages of AWS", "domain", "product"},
 		folders: []string{
-			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/deadletter", "internal/fleet", "internal/function",
-			"internal/handler", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/steps",
+			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/deadletter", "internal/duplicate", "internal/filter",
+			"internal/fleet", "internal/function",
+			"internal/handler", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/route", "internal/steps",
 		},
 	},
-	{name: "embedded AWS", mayUse: []string{"embedded AWS"}, folders: []string{"internal/local"}},
+	{name: "embedded AWS", mayUse: []string{"languages of AWS", "embedded AWS"}, folders: []string{"internal/local"}},
 	{
-		name: "outside", mayUse: []string{"domain", "product", "embedded AWS", "outside"},
+		name: "outside", mayUse: []string{"languages of AWS", "domain", "product", "embedded AWS", "outside"},
 		folders: []string{"cmd", "internal/arch", "internal/cli", "internal/conformance", "internal/esm", "internal/scenario", "internal/sim"},
 	},
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
-	"github.com/musterq/muster/internal/local/eventbridge/pattern"
+	"github.com/musterq/muster/internal/pattern"
 	"github.com/musterq/muster/internal/local/eventbridge/schedule"
 )
 

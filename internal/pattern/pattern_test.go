@@ -105,7 +105,7 @@ func TestParseRefuses(t *testing.T) {
 		`{"a":[]}`:                              `Empty arrays are not allowed`,
 		`{"a":{}}`:                              `Empty objects are not allowed`,
 		`{"a":[["x"]]}`:                         `Match value must be String, number, true, false, or null`,
-		`{"a.b":["x"]}`:                         `The embedded runtime does not join field names by dots: nest the parts of "a.b"`,
+		`{"a.b":["x"]}`:                         `Field names are not joined by dots here: nest the parts of "a.b"`,
 		`{"a":[{"contains":"x"}]}`:              `Unrecognized match type contains`,
 		`{"a":[{"prefix":1}]}`:                  `prefix match pattern must be a string`,
 		`{"a":[{"exists":"yes"}]}`:              `exists match pattern must be either true or false.`,

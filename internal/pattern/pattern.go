@@ -1,5 +1,6 @@
 // Package pattern matches JSON events against event patterns, as EventBridge
-// rules and the filters of event source mappings do.
+// rules and the filters of event source mappings do. It is a language of AWS's,
+// not of Muster's: the product and the embedded AWS both read it.
 //
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html
 package pattern
@@ -44,7 +45,7 @@ type test func(value any) bool
 // Parse compiles an event pattern. An error's text is the reason that
 // EventBridge gives after "Event pattern is not valid. Reason: ".
 func Parse(data []byte) (*Pattern, error) {
-	v, err := decode(data)
+	v, err := Decode(data)
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +66,17 @@ func (p *Pattern) Match(event any) bool { return p.root.match(event) }
 
 // MatchJSON decodes an event and matches it.
 func (p *Pattern) MatchJSON(event []byte) (bool, error) {
-	v, err := decode(event)
+	v, err := Decode(event)
 	if err != nil {
 		return false, err
 	}
 	return p.Match(v), nil
 }
 
-// decode keeps numbers as they are written: they are compared as text.
-func decode(data []byte) (any, error) {
+// Decode reads one JSON document as [Pattern.Match] takes it. Numbers stay as
+// they are written: they are compared as text. Of members of one name the last
+// counts.
+func Decode(data []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
@@ -111,7 +114,7 @@ func parseObject(members map[string]any) (*object, error) {
 
 func parseField(name string, v any) (field, error) {
 	if strings.Contains(name, ".") {
-		return field{}, fmt.Errorf("The embedded runtime does not join field names by dots: nest the parts of %q", name)
+		return field{}, fmt.Errorf("Field names are not joined by dots here: nest the parts of %q", name)
 	}
 	switch v := v.(type) {
 	case map[string]any:
