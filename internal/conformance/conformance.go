@@ -79,7 +79,7 @@ type Function struct {
 // Cases are all cases, service by service.
 func Cases() []Case {
 	return slices.Concat(
-		of("sqs", sqsQueueCases(), sqsSendCases(), sqsBatchCases(), sqsReceiveCases(), sqsVisibilityCases(), sqsDeadLetterCases()),
+		of("sqs", sqsQueueCases(), sqsSendCases(), sqsBatchCases(), sqsReceiveCases(), sqsVisibilityCases(), sqsDeadLetterCases(), sqsFIFOCases(), sqsGroupCases()),
 		of("dynamodb", dynamoTableCases(), dynamoItemCases(), dynamoConditionCases(), dynamoUpdateCases(), dynamoQueryCases(), dynamoBatchCases()),
 		of("states", statesMachineCases(), statesExecutionCases(), statesDataCases(), statesIntrinsicCases(), statesChoiceCases(),
 			statesErrorCases(), statesTaskCases(), statesCallbackCases(), statesExpressCases()),
