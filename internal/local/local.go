@@ -1,7 +1,8 @@
 // Package local is an AWS account in one process: SQS, DynamoDB, Step
-// Functions, Lambda, S3, EventBridge, CloudWatch alarms and CloudFormation,
-// strict where AWS is strict. It speaks AWS's wire protocols on one port of
-// 127.0.0.1, or in memory only, and runs what a template names.
+// Functions, Lambda, S3, EventBridge, CloudWatch alarms and CloudFormation, and
+// of ECS, Batch and CodeBuild what state machines run jobs with, strict where
+// AWS is strict. It speaks AWS's wire protocols on one port of 127.0.0.1, or in
+// memory only, and runs what a template names.
 package local
 
 import (
@@ -21,6 +22,7 @@ import (
 	"github.com/musterq/muster/internal/local/endpoint"
 	"github.com/musterq/muster/internal/local/eventbridge"
 	"github.com/musterq/muster/internal/local/iam"
+	"github.com/musterq/muster/internal/local/jobs"
 	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/local/logs"
 	"github.com/musterq/muster/internal/local/s3"
@@ -54,6 +56,8 @@ type Options struct {
 	StepFunctions stepfunctions.Options
 	// CloudWatch tunes the alarms.
 	CloudWatch cloudwatch.Options
+	// Jobs has the commands that run as ECS tasks, Batch jobs and CodeBuild builds.
+	Jobs jobs.Options
 }
 
 // Runtime is a running account.
@@ -64,6 +68,7 @@ type Runtime struct {
 	DynamoDB       *dynamodb.Service
 	StepFunctions  *stepfunctions.Service
 	Lambda         *lambda.Service
+	Jobs           *jobs.Service
 	S3             *s3.Service
 	Events         *eventbridge.Service
 	CloudWatch     *cloudwatch.Service
@@ -99,12 +104,16 @@ func Start(o Options) (*Runtime, error) {
 		account.Endpoint = "http://" + listener.Addr().String()
 	}
 	router := api.NewRouter(o.Seed)
+	if o.Jobs.Seed == 0 {
+		o.Jobs.Seed = o.Seed
+	}
 	r := &Runtime{
 		Account:        account,
 		Router:         router,
 		SQS:            sqs.New(account, router, o.Seed),
 		DynamoDB:       dynamodb.New(account, router, o.DynamoDB),
 		Lambda:         lambda.New(account, router, o.Lambda),
+		Jobs:           jobs.New(account, o.Jobs),
 		S3:             s3.New(account, router),
 		Events:         eventbridge.New(account, router, o.Seed),
 		CloudFormation: cloudformation.New(account),
@@ -116,10 +125,10 @@ func Start(o Options) (*Runtime, error) {
 	r.StepFunctions = stepfunctions.New(account, router, r.stepFunctionsOptions())
 	r.CloudWatch = cloudwatch.New(account, router, r.Events.Publish, o.CloudWatch)
 	r.CloudWatch.AddSource("AWS/SQS", r.queueMetric)
-	for _, s := range []api.Service{
+	for _, s := range append(r.Jobs.APIs(),
 		r.SQS.API(), r.DynamoDB.API(), r.StepFunctions.API(), r.Lambda.API(), r.S3.API(),
 		r.Events.API(), r.CloudWatch.API(), r.CloudFormation.API(),
-	} {
+	) {
 		router.Add(s)
 	}
 	r.handler = endpoint.New(account, router)
@@ -133,11 +142,13 @@ func Start(o Options) (*Runtime, error) {
 	return r, nil
 }
 
-// Close ends the runtime: its port, its executions, its function processes.
+// Close ends the runtime: its port, its executions, the processes of its
+// functions and jobs.
 func (r *Runtime) Close() error {
 	r.CloudWatch.Close()
 	r.Events.Close()
 	r.StepFunctions.Close()
+	r.Jobs.Close()
 	r.Lambda.Close()
 	r.SQS.Close()
 	r.stop()

@@ -11,11 +11,12 @@ import (
 )
 
 // stepFunctionsOptions joins Step Functions to its neighbours: it invokes
-// functions, and tells EventBridge of executions.
+// functions, hears of jobs, and tells EventBridge of executions.
 func (r *Runtime) stepFunctionsOptions() stepfunctions.Options {
 	o := r.options.StepFunctions
 	o.Seed = r.options.Seed
 	o.Invoke = r.invoke
+	o.JobEnded = r.Jobs.Ended
 	tell := o.OnStatus
 	o.OnStatus = func(e stepfunctions.StatusEvent) {
 		r.publishStatus(e)

@@ -68,6 +68,7 @@ type historyEvent struct {
 	TaskScheduled      *scheduledEvent `json:"taskScheduledEventDetails,omitempty"`
 	TaskStarted        *taskEvent      `json:"taskStartedEventDetails,omitempty"`
 	TaskSubmitted      *taskEvent      `json:"taskSubmittedEventDetails,omitempty"`
+	TaskSubmitFailed   *taskEvent      `json:"taskSubmitFailedEventDetails,omitempty"`
 	TaskSucceeded      *taskEvent      `json:"taskSucceededEventDetails,omitempty"`
 	TaskFailed         *taskEvent      `json:"taskFailedEventDetails,omitempty"`
 	TaskTimedOut       *taskEvent      `json:"taskTimedOutEventDetails,omitempty"`

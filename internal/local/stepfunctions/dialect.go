@@ -70,6 +70,12 @@ var (
 		DashboardNotFoundError InternalServiceFault InvalidFormatFault InvalidNextToken InvalidParameterCombinationException
 		InvalidParameterValueException LimitExceededException LimitExceededFault MissingRequiredParameterException
 		ResourceNotFound ResourceNotFoundException`)
+	ecsCodes = codes(`AccessDeniedException BlockedException ClientException ClusterNotFoundException ConflictException
+		InvalidParameterException PlatformTaskDefinitionIncompatibilityException PlatformUnknownException ServerException
+		UnsupportedFeatureException`)
+	batchCodes     = codes(`ClientException ServerException`)
+	codeBuildCodes = codes(`AccountLimitExceededException AccountSuspendedException InvalidInputException
+		OAuthProviderException ResourceAlreadyExistsException ResourceNotFoundException`)
 )
 
 // Dialects of the optimised integrations.

@@ -27,6 +27,8 @@ type failure struct {
 	// heartbeat marks the States.Timeout of a missed heartbeat: it is reported
 	// under that name and matched by States.HeartbeatTimeout as well.
 	heartbeat bool
+	// submitting marks the failure to start a job that a task is to wait for.
+	submitting bool
 }
 
 // halted ends a thread whose execution, or whose branch, is over. It is never

@@ -14,9 +14,11 @@ const (
 	taskScheduled eventKind = "TaskScheduled"
 	taskStarted   eventKind = "TaskStarted"
 	taskSubmitted eventKind = "TaskSubmitted"
-	taskSucceeded eventKind = "TaskSucceeded"
-	taskFailed    eventKind = "TaskFailed"
-	taskTimedOut  eventKind = "TaskTimedOut"
+	// taskSubmitFailed is the failure to start a job.
+	taskSubmitFailed eventKind = "TaskSubmitFailed"
+	taskSucceeded    eventKind = "TaskSucceeded"
+	taskFailed       eventKind = "TaskFailed"
+	taskTimedOut     eventKind = "TaskTimedOut"
 
 	functionScheduled eventKind = "LambdaFunctionScheduled"
 	functionStarted   eventKind = "LambdaFunctionStarted"

@@ -14,6 +14,7 @@ type runExecution struct {
 func (r *runExecution) call(ctx context.Context, j *job) (answer, *failure) {
 	started, f := r.start.call(ctx, j)
 	if f != nil {
+		f.submitting = true
 		return answer{}, f
 	}
 	j.submitted <- started

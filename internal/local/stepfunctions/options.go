@@ -7,6 +7,10 @@ type Options struct {
 	// Invoke invokes Lambda functions. Without it every function is one that
 	// does not exist.
 	Invoke InvokeFunc
+	// JobEnded is closed when a job that was started is heard to have ended, by a
+	// task's ARN, a job's or a build's ID. Nil for a job that is not known. On AWS
+	// events tell of it. Without it a job is looked at every minute.
+	JobEnded func(id string) <-chan struct{}
 	// OnStatus is told of the status of Standard executions, RUNNING first, on
 	// the goroutine that changed it: it must be quick. Nil tells nobody.
 	OnStatus func(StatusEvent)

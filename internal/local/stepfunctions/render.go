@@ -30,6 +30,8 @@ func (x *execution) render(e *event, id int64, data bool) historyEvent {
 		h.TaskStarted = e.ofTask()
 	case taskSubmitted:
 		h.TaskSubmitted = e.taskOutput(data)
+	case taskSubmitFailed:
+		h.TaskSubmitFailed = e.taskFailed()
 	case taskSucceeded:
 		h.TaskSucceeded = e.taskOutput(data)
 	case taskFailed:

@@ -30,6 +30,25 @@ type target struct {
 	// function marks a Resource that is a function's own ARN.
 	function bool
 	call     integration
+	// job is the service that the target runs a job on. Nil for another target.
+	job *jobService
+}
+
+// prepare checks the parameters of a job, and marks those of one that is waited
+// for.
+func (g *target) prepare(t *thread, parameters any) (any, *failure) {
+	if g.job == nil {
+		return parameters, nil
+	}
+	var problems []string
+	g.job.form.fit(parameters, "Parameters", false, func(problem string) { problems = append(problems, problem) })
+	if len(problems) > 0 {
+		return nil, t.runtime("The Parameters '%s' could not be used to start the Task: [%s]", encoded(parameters), strings.Join(problems, ", "))
+	}
+	if g.pattern == runJob {
+		return g.job.marked(parameters), nil
+	}
+	return parameters, nil
 }
 
 // what names the target where its result is too large.
@@ -48,6 +67,11 @@ type optimised struct {
 	jobs     bool
 	callback bool
 	make     func(s *Service) integration
+}
+
+// jobActions are the optimised integrations that run jobs.
+var jobActions = map[string]*jobService{
+	"ecs:runTask": ecsTask, "batch:submitJob": batchJob, "codebuild:startBuild": codeBuild,
 }
 
 var optimisedActions = map[string]optimised{
@@ -185,6 +209,9 @@ func (c *compiler) pattern(o *object, p pattern) {
 
 func (c *compiler) optimisedTarget(o *object, arn, name string) *target {
 	action, p, ok := cut(name)
+	if service, found := jobActions[action]; ok && found {
+		return c.jobTarget(o, service, arn, action, name, p)
+	}
 	known, found := optimisedActions[action]
 	if !ok || !found || p == callback && !known.callback || (p == runJob || p == runJobJSON) && !known.jobs {
 		return nil
@@ -195,6 +222,25 @@ func (c *compiler) optimisedTarget(o *object, arn, name string) *target {
 	g := &target{arn: arn, kind: kind, resource: strings.TrimPrefix(name, kind+":"), pattern: p, call: known.make(c.service)}
 	if p == runJob || p == runJobJSON {
 		g.call = &runExecution{g.call, c.service, p == runJobJSON}
+	}
+	return g
+}
+
+func (c *compiler) jobTarget(o *object, service *jobService, arn, action, name string, p pattern) *target {
+	if p == runJobJSON || p == callback && !service.callback {
+		return nil
+	}
+	c.pattern(o, p)
+	v, _ := o.get("Parameters")
+	if v == nil {
+		v = map[string]any{}
+	}
+	service.form.fit(v, "Parameters", true, func(problem string) { c.schema(o.child("Parameters"), "%s", problem) })
+	kind, _, _ := strings.Cut(action, ":")
+	g := &target{arn: arn, kind: kind, resource: strings.TrimPrefix(name, kind+":"), pattern: p, job: service}
+	start := startJob{c.service, service, p}
+	if g.call = start; p == runJob {
+		g.call = runJobOf{start}
 	}
 	return g
 }

@@ -84,6 +84,9 @@ func (a *task) attempt(t *thread, input any) (answer, *failure) {
 	if a.parameters != nil && expression.Size(parameters) > maxPayload {
 		return answer{}, tooLarge(t.state.name)
 	}
+	if parameters, f = a.target.prepare(t, parameters); f != nil {
+		return answer{}, f
+	}
 	t.recordScheduled(a.target, parameters, timeout, heartbeat)
 	result, f := a.await(t, parameters, timeout, heartbeat)
 	if f == halted {
@@ -249,6 +252,8 @@ func (t *thread) recordEnd(g *target, result answer, f *failure) {
 		if g.function {
 			e.kind = functionTimedOut
 		}
+	case f.submitting:
+		e.kind, e.value = taskSubmitFailed, f
 	default:
 		e.kind, e.value = taskFailed, f
 		if g.function {
