@@ -113,6 +113,9 @@ type Worker struct {
 	Seq int64
 	// Settled is the number of the last batch that was settled.
 	Settled int64
+	// Poll is the request that polled last: of a poll that is tried again only the
+	// last try's messages are handled.
+	Poll string `dynamo:",omitempty"`
 	Counts
 }
 

@@ -104,10 +104,11 @@ func (c Counts) set(u *dynamo.Update) *dynamo.Update {
 
 // BeginBatch is a poll's report home in the steps lane: before it receives, it
 // says until when the handlers of what it finds may run. Repeating it with the
-// same seq is harmless, an older seq finds itself relieved.
-func (r *Registry) BeginBatch(ctx context.Context, p Post, seq int64, now, busyUntil time.Time) (Worker, error) {
+// same seq is harmless, an older seq finds itself relieved. The request names
+// this try of the poll: the holds of an earlier try are void from here on.
+func (r *Registry) BeginBatch(ctx context.Context, p Post, seq int64, request string, now, busyUntil time.Time) (Worker, error) {
 	return r.write(ctx, p, r.at(p).
-		Set("Seq", seq).Set("BusyUntil", busyUntil.UnixMilli()).
+		Set("Seq", seq).Set("Poll", request).Set("BusyUntil", busyUntil.UnixMilli()).
 		Set("State", Working).Set("ReportedAt", At(now)).
 		If("$ <= ?", "Seq", seq))
 }

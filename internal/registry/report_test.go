@@ -84,14 +84,15 @@ func TestEndShift(t *testing.T) {
 
 func TestBeginBatch(t *testing.T) {
 	begin := func(r *rig) (registry.Worker, error) {
-		return r.BeginBatch(r.Context(), post, 5, minute1.Time(), minute9.Time())
+		return r.BeginBatch(r.Context(), post, 5, "request-5", minute1.Time(), minute9.Time())
 	}
-	after := slot(batch(5, 4), reportedAt(minute1), busyUntil(minute9))
+	after := slot(batch(5, 4), polled, reportedAt(minute1), busyUntil(minute9))
 	cases(t, map[string]write{
-		"the first of an execution":  {before: slot(reserved), do: begin, after: slot(batch(5, 0), reportedAt(minute1), busyUntil(minute9))},
+		"the first of an execution":  {before: slot(reserved), do: begin, after: slot(batch(5, 0), polled, reportedAt(minute1), busyUntil(minute9))},
 		"the next":                   {before: slot(batch(4, 4)), do: begin, after: after},
 		"once more":                  {before: after, do: begin, after: after},
-		"brings orders back":         {before: slot(drained, batch(4, 4)), do: begin, after: slot(drained, batch(5, 4), reportedAt(minute1), busyUntil(minute9))},
+		"once more, another request": {before: slot(batch(5, 4), func(w *registry.Worker) { w.Poll = "request-4" }), do: begin, after: after},
+		"brings orders back":         {before: slot(drained, batch(4, 4)), do: begin, after: slot(drained, batch(5, 4), polled, reportedAt(minute1), busyUntil(minute9))},
 		"late, after the next":       {before: slot(batch(6, 5)), do: begin, err: registry.ErrRelieved},
 		"of another execution":       {before: slot(batch(4, 4), heldBy("worker-a-4")), do: begin, err: registry.ErrRelieved},
 		"of a worker that went home": {do: begin, err: registry.ErrRelieved},
@@ -161,7 +162,7 @@ func TestReportsThatCannotBeMadeSayWhy(t *testing.T) {
 		assert.Equal(r, 1, read())
 		mend()
 		r.runtime.Router.Faults.Add(api.Fault{Service: "dynamodb", Operation: "UpdateItem", Kind: api.Fail, Error: api.Errorf("AccessDeniedException", "no writing")})
-		_, err = r.BeginBatch(r.Context(), post, 5, minute1.Time(), minute9.Time())
+		_, err = r.BeginBatch(r.Context(), post, 5, "request-5", minute1.Time(), minute9.Time())
 		assert.ErrorContains(r, err, "report of worker a: ")
 		assert.ErrorContains(r, err, "no writing")
 	})

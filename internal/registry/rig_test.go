@@ -127,6 +127,9 @@ func batch(seq, settled int64) func(*registry.Worker) {
 	return func(w *registry.Worker) { w.Seq, w.Settled = seq, settled }
 }
 
+// polled is a worker whose last poll was request-5.
+func polled(w *registry.Worker) { w.Poll = "request-5" }
+
 func counts(c registry.Counts) func(*registry.Worker) {
 	return func(w *registry.Worker) { w.Counts = c }
 }

@@ -27,7 +27,7 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 	b := Batch{Seq: in.Seq + 1, Empty: in.Empty, Event: message.Event{Records: []message.Record{}}, Messages: []Item{}}
 	busyUntil := now.Add(busyFor(l.config))
 	b.BusyUntil = string(registry.At(busyUntil))
-	worker, err := l.registry.BeginBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, b.Seq, now, busyUntil)
+	worker, err := l.registry.BeginBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, b.Seq, request, now, busyUntil)
 	switch {
 	case errors.Is(err, registry.ErrRelieved):
 		b.Next = "relieved"
