@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/musterq/muster/internal/local/api"
 )
 
 // attempt receives with an attempt ID.
@@ -77,6 +79,45 @@ func TestRepeatedLongPoll(t *testing.T) {
 		assert.Equal(r, []string{"a1"}, bodies(got))
 		assert.Zero(r, time.Since(start))
 		assert.Equal(r, got, <-lost)
+	})
+}
+
+// With IDs, no lost reply makes a second message of one, or hides one.
+func TestFIFOFaults(t *testing.T) {
+	bubble(t, func(r *rig) {
+		url := r.fifo(nil)
+		for _, operation := range []string{"SendMessage", "ReceiveMessage", "DeleteMessage"} {
+			_, remove := r.router.Faults.Add(api.Fault{Service: "sqs", Operation: operation, Kind: api.LoseReply, Times: 1})
+			defer remove()
+		}
+		in := object{"QueueUrl": url, "MessageBody": "a1", "MessageGroupId": "a"}
+		_, err := r.try("SendMessage", in)
+		require.ErrorIs(r, err, api.ErrReplyLost)
+		r.call("SendMessage", in)
+		in = attempt("1")
+		in["QueueUrl"] = url
+		_, err = r.try("ReceiveMessage", in)
+		require.ErrorIs(r, err, api.ErrReplyLost)
+		got := r.receive(url, attempt("1"))
+		require.Equal(r, []string{"a1"}, bodies(got))
+		in = object{"QueueUrl": url, "ReceiptHandle": got[0]["ReceiptHandle"]}
+		_, err = r.try("DeleteMessage", in)
+		require.ErrorIs(r, err, api.ErrReplyLost)
+		r.call("DeleteMessage", in)
+		assert.Equal(r, "0 0 0", r.depth(url))
+
+		_, remove := r.router.Faults.Add(api.Fault{Service: "sqs", Operation: "ReceiveMessage", Kind: api.Abandon, For: time.Second, Times: 1})
+		defer remove()
+		wait := attempt("2")
+		wait["QueueUrl"], wait["WaitTimeSeconds"] = url, 20
+		_, err = r.try("ReceiveMessage", wait)
+		require.Error(r, err)
+		again := make(chan []object, 1)
+		go func() { again <- r.receive(url, wait) }()
+		synctest.Wait()
+		r.sendTo(url, "a", "a2")
+		assert.Equal(r, []string{"a2"}, bodies(<-again), "though the call that was abandoned still waits")
+		time.Sleep(20 * time.Second)
 	})
 }
 
