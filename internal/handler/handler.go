@@ -13,12 +13,37 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/musterq/muster/internal/message"
 )
 
 // Target is a handler and how long it may take.
 type Target struct {
 	ARN     string
 	Timeout time.Duration
+	// Async hands events to Lambda's own queue and does not wait for the handler.
+	// Defaults to false: the reply is waited for.
+	Async bool
+}
+
+// acceptance is how long Lambda may take to accept an asynchronous event.
+const acceptance = 30 * time.Second
+
+// Lasts is how long an invocation takes at most: the handler's time-out, or what
+// Lambda takes to accept the event of an asynchronous one.
+func (t Target) Lasts() time.Duration {
+	if t.Async {
+		return acceptance
+	}
+	return t.Timeout
+}
+
+// limit is how large an encoded event may be.
+func (t Target) limit() int {
+	if t.Async {
+		return message.MaxAsyncPayload
+	}
+	return message.MaxSyncPayload
 }
 
 // Is says whether there is such a handler.
@@ -29,10 +54,18 @@ func (t Target) Is() bool { return t.ARN != "" }
 var ErrThrottled = errors.New("Lambda throttled the handler")
 
 // DoubtError is what an invocation gets whose answer did not come: the handler
-// may still run, up to its time-out.
-type DoubtError struct{ Err error }
+// may still run, up to its time-out, or Lambda may have accepted the event.
+type DoubtError struct {
+	Err   error
+	Async bool
+}
 
-func (e *DoubtError) Error() string { return "the handler's answer did not come: " + e.Err.Error() }
+func (e *DoubtError) Error() string {
+	if e.Async {
+		return "Lambda did not confirm that it accepted the event, and may run it: " + e.Err.Error()
+	}
+	return "the handler's answer did not come: " + e.Err.Error()
+}
 func (e *DoubtError) Unwrap() error { return e.Err }
 
 // FunctionError is a handler's own failure: an error, a crash or a time-out.
@@ -48,7 +81,7 @@ func (e *FunctionError) Error() string {
 	return e.Type + ": " + e.Message
 }
 
-// Invoker invokes handlers synchronously.
+// Invoker invokes handlers.
 type Invoker struct{ client *lambda.Client }
 
 // New makes an Invoker. It never repeats an invocation, whose reply may only
@@ -57,12 +90,20 @@ func New(cfg aws.Config) *Invoker {
 	return &Invoker{lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.Retryer = aws.NopRetryer{} })}
 }
 
-// Invoke runs the handler on an encoded event and returns its reply. Errors:
-// [ErrThrottled], *[DoubtError], *[FunctionError], or one that says why Lambda
-// refused.
+// Invoke runs the handler on an encoded event and returns its reply, which an
+// asynchronous one does not have: it returns once Lambda has accepted the event.
+// Errors: [ErrThrottled], *[DoubtError], *[FunctionError], or one that says why
+// Lambda refused.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (i *Invoker) Invoke(ctx context.Context, t Target, payload []byte) ([]byte, error) {
-	out, err := i.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &t.ARN, Payload: payload})
+	in := &lambda.InvokeInput{FunctionName: &t.ARN, Payload: payload}
+	if t.Async {
+		in.InvocationType = types.InvocationTypeEvent
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, acceptance)
+		defer done()
+	}
+	out, err := i.client.Invoke(ctx, in)
 	if err != nil {
 		return nil, classify(t, err)
 	}
@@ -81,7 +122,7 @@ func classify(t Target, err error) error {
 	if errors.As(err, &answer) && answer.HTTPStatusCode() >= 400 && answer.HTTPStatusCode() < 500 {
 		return fmt.Errorf("invoke %s: %w", t.ARN, err)
 	}
-	return &DoubtError{err}
+	return &DoubtError{err, t.Async}
 }
 
 func functionError(kind string, payload []byte) *FunctionError {

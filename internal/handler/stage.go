@@ -39,63 +39,115 @@ type Result struct {
 	Doubt time.Time
 }
 
-// Run hands records to a stage's handler, split by encoded size. Before each
-// invocation it asks mayStart; when that says no, the rest stays unstarted.
-func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []message.Record, mayStart func() bool) (Result, error) {
+// Gate is asked before each try to hand records to a handler. It returns those
+// that may be handed over now, in their order; the others stay unstarted.
+type Gate func([]message.Record) []message.Record
+
+// When is a gate that lets all records through while may says so.
+func When(may func() bool) Gate {
+	return func(records []message.Record) []message.Record {
+		if !may() {
+			return nil
+		}
+		return records
+	}
+}
+
+// Run hands records to a stage's handler, split by encoded size, as far as the
+// gate lets them through. No event follows one whose answer did not come, unless
+// nobody waits for answers.
+func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []message.Record, gate Gate) (Result, error) {
 	var result Result
 	result.Failed = message.Failures{}
-	batches, tooLarge, err := message.Split(records, message.MaxSyncPayload)
+	batches, tooLarge, err := message.Split(records, t.limit())
 	if err != nil {
 		return result, err
 	}
 	for _, r := range tooLarge {
-		result.Failed[r.MessageID] = message.Failure{Reason: fmt.Sprintf("%s handler: the event of this one message is over Lambda's limit of %d bytes", stage, message.MaxSyncPayload)}
+		reason := fmt.Sprintf("%s handler: the event of this one message is over Lambda's limit of %d bytes", stage, t.limit())
+		if t.Async {
+			reason += " for asynchronous invocations"
+		}
+		result.Failed[r.MessageID] = message.Failure{Reason: reason}
 	}
 	for _, b := range batches {
-		reply, err := i.patiently(ctx, t, b.Payload, mayStart)
+		a, err := i.patiently(ctx, t, b, gate)
+		if err != nil {
+			return result, err
+		}
+		result.Unstarted = append(result.Unstarted, a.unstarted...)
 		var doubt *DoubtError
 		switch {
-		case errors.Is(err, errMayNot):
-			result.Unstarted = append(result.Unstarted, b.Records...)
-			continue
-		case errors.Is(err, ErrThrottled):
-			result.Throttled = append(result.Throttled, b.Records...)
-			continue
-		case errors.As(err, &doubt):
-			result.Doubt = time.Now().Add(arrival + t.Timeout)
-		}
-		if err != nil {
-			maps.Copy(result.Failed, message.All(b.Records, fmt.Sprintf("%s handler: %s", stage, err)))
-			if doubt != nil {
-				mayStart = func() bool { return false }
+		case len(a.records) == 0:
+		case errors.Is(a.err, ErrThrottled):
+			result.Throttled = append(result.Throttled, a.records...)
+		case a.err != nil:
+			maps.Copy(result.Failed, message.All(a.records, fmt.Sprintf("%s handler: %s", stage, a.err)))
+			if errors.As(a.err, &doubt) && !t.Async {
+				result.Doubt = time.Now().Add(arrival + t.Timeout)
+				gate = When(func() bool { return false })
 			}
-			continue
+		case t.Async:
+			result.Kept = append(result.Kept, a.records...)
+		default:
+			result.add(stage, a.records, a.reply)
 		}
-		result.add(stage, b.Records, reply)
 	}
 	return result, nil
 }
 
-// errMayNot is what a handler gets that may not start, or no longer wait.
-var errMayNot = errors.New("the handler may not start")
+// attempt is what became of an event.
+type attempt struct {
+	// records that were handed over. None where the gate let none through.
+	records   []message.Record
+	unstarted []message.Record
+	reply     []byte
+	err       error
+}
 
 // patiently invokes the handler, waiting while Lambda throttles it.
-func (i *Invoker) patiently(ctx context.Context, t Target, payload []byte, mayStart func() bool) ([]byte, error) {
+func (i *Invoker) patiently(ctx context.Context, t Target, b message.Batch, gate Gate) (attempt, error) {
+	var a attempt
 	began := time.Now()
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
-		if !mayStart() {
-			return nil, errMayNot
+		let := gate(b.Records)
+		if len(let) < len(b.Records) {
+			a.unstarted = append(a.unstarted, without(b.Records, let)...)
+			payload, err := message.Event{Records: let}.Encode()
+			if err != nil {
+				return a, err
+			}
+			b = message.Batch{Records: let, Payload: payload}
 		}
-		reply, err := i.Invoke(ctx, t, payload)
-		if !errors.Is(err, ErrThrottled) || time.Since(began)+pause > Patience {
-			return reply, err
+		a.records = b.Records
+		if len(b.Records) == 0 {
+			return a, nil
+		}
+		a.reply, a.err = i.Invoke(ctx, t, b.Payload)
+		if !errors.Is(a.err, ErrThrottled) || time.Since(began)+pause > Patience {
+			return a, nil
 		}
 		select {
 		case <-time.After(pause/2 + rand.N(pause/2)):
 		case <-ctx.Done():
-			return nil, errMayNot
+			return attempt{unstarted: append(a.unstarted, b.Records...)}, nil
 		}
 	}
+}
+
+// without is the records of a batch that are not among some of them.
+func without(records, some []message.Record) []message.Record {
+	among := make(map[string]bool, len(some))
+	for _, r := range some {
+		among[r.MessageID] = true
+	}
+	var rest []message.Record
+	for _, r := range records {
+		if !among[r.MessageID] {
+			rest = append(rest, r)
+		}
+	}
+	return rest
 }
 
 func (r *Result) add(stage Stage, records []message.Record, reply []byte) {

@@ -85,7 +85,7 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, c.handler, func(r *rig) {
-				result, err := r.Invoker.Run(r.Context(), c.stage, r.target, batch("a", "b", "c"), always)
+				result, err := r.Invoker.Run(r.Context(), c.stage, r.target, batch("a", "b", "c"), handler.When(always))
 				require.NoError(r, err)
 				assert.Equal(r, c.kept, ids(result.Kept))
 				assert.Equal(r, c.filtered, result.Filtered)
@@ -103,7 +103,7 @@ func TestRun(t *testing.T) {
 
 func TestRunKeepsWhatWasTransformed(t *testing.T) {
 	inBubble(t, replies(`{"Records":[{"messageId":"m0","body":"new"}]}`), func(r *rig) {
-		result, err := r.Invoker.Run(r.Context(), handler.Transform, r.target, batch("old"), always)
+		result, err := r.Invoker.Run(r.Context(), handler.Transform, r.target, batch("old"), handler.When(always))
 		require.NoError(r, err)
 		assert.Equal(r, []message.Record{{MessageID: "m0", Body: "new", MD5OfBody: "22af645d1859cb5ca6da0c484f1f37ea"}}, result.Kept)
 	})
@@ -111,7 +111,7 @@ func TestRunKeepsWhatWasTransformed(t *testing.T) {
 
 func TestRunOfNothing(t *testing.T) {
 	inBubble(t, replies(``), func(r *rig) {
-		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, nil, always)
+		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, nil, handler.When(always))
 		require.NoError(r, err)
 		assert.Equal(r, handler.Result{Transformed: message.Transformed{Failed: message.Failures{}}}, result)
 		assert.Empty(r, r.invoked())
@@ -127,7 +127,7 @@ func TestRunSplitsAtSixMegabytes(t *testing.T) {
 		}
 		// 1 MB of control characters is over 6 MB in JSON.
 		bodies[3] = strings.Repeat("\x01", 1<<20)
-		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(bodies...), always)
+		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(bodies...), handler.When(always))
 		require.NoError(r, err)
 		assert.Equal(r, [][]string{{"m0", "m1"}, {"m2"}, {"m4"}, {"m5", "m6", "m7", "m8", "m9"}}, r.eventIDs())
 		assert.Equal(r, []string{"m0", "m1", "m2", "m4", "m5", "m6", "m7", "m8", "m9"}, ids(result.Kept))
@@ -144,7 +144,7 @@ func TestRunFailsOnlyTheEventThatFailed(t *testing.T) {
 		return nil, nil
 	}
 	inBubble(t, fails, func(r *rig) {
-		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(megabytes, megabytes, megabytes), always)
+		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(megabytes, megabytes, megabytes), handler.When(always))
 		require.NoError(r, err)
 		assert.Equal(r, []string{"m0", "m2"}, ids(result.Kept))
 		assert.Equal(r, message.Failures{"m1": {Reason: "process handler: errorString: no"}}, result.Failed)
@@ -164,7 +164,7 @@ func TestRunWaitsWhileItIsThrottled(t *testing.T) {
 	inBubble(t, replies(``), func(r *rig) {
 		hits := r.throttle(5)
 		began := time.Now()
-		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch("a"), always)
+		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch("a"), handler.When(always))
 		require.NoError(r, err)
 		assert.Equal(r, 5, hits())
 		assert.Equal(r, []string{"m0"}, ids(result.Kept))
@@ -179,7 +179,7 @@ func TestRunGivesUpAMinuteOfThrottling(t *testing.T) {
 	inBubble(t, replies(``), func(r *rig) {
 		hits := r.throttle(0)
 		began := time.Now()
-		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch("a", "b"), always)
+		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch("a", "b"), handler.When(always))
 		require.NoError(r, err)
 		took := time.Since(began)
 		assert.LessOrEqual(r, took, time.Minute)
@@ -199,7 +199,7 @@ func TestRunStopsWaitingWhenItsTimeIsOver(t *testing.T) {
 		ctx, stop := context.WithTimeout(r.Context(), 10*time.Second)
 		defer stop()
 		began := time.Now()
-		result, err := r.Invoker.Run(ctx, handler.Process, r.target, batch("a"), always)
+		result, err := r.Invoker.Run(ctx, handler.Process, r.target, batch("a"), handler.When(always))
 		require.NoError(r, err)
 		assert.Equal(r, 10*time.Second, time.Since(began))
 		assert.Equal(r, []string{"m0"}, ids(result.Unstarted))
@@ -209,7 +209,7 @@ func TestRunStopsWaitingWhenItsTimeIsOver(t *testing.T) {
 func TestRunAsksBeforeEachTry(t *testing.T) {
 	inBubble(t, replies(``), func(r *rig) {
 		hits := r.throttle(0)
-		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch("a"), times(3))
+		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch("a"), handler.When(times(3)))
 		require.NoError(r, err)
 		assert.Equal(r, 3, hits())
 		assert.Equal(r, []string{"m0"}, ids(result.Unstarted))
@@ -225,7 +225,7 @@ func TestRunStartsOnlyWhatMayStart(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(allowed), func(t *testing.T) {
 			inBubble(t, replies(``), func(r *rig) {
-				result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(megabytes, megabytes, megabytes), times(allowed))
+				result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(megabytes, megabytes, megabytes), handler.When(times(allowed)))
 				require.NoError(r, err)
 				assert.Equal(r, want.kept, ids(result.Kept))
 				assert.Equal(r, want.unstarted, ids(result.Unstarted))
@@ -241,7 +241,7 @@ func TestADoubtStopsTheRest(t *testing.T) {
 	inBubble(t, takes(2*time.Second), func(r *rig) {
 		r.runtime.Router.Faults.Add(api.Fault{Service: "lambda", Operation: "Invoke", Kind: api.LoseReply, Skip: 1, Times: 1})
 		began := time.Now()
-		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(megabytes, megabytes, megabytes), always)
+		result, err := r.Invoker.Run(r.Context(), handler.Process, r.target, batch(megabytes, megabytes, megabytes), handler.When(always))
 		require.NoError(r, err)
 		assert.Equal(r, []string{"m0"}, ids(result.Kept))
 		assert.Len(r, result.Failed, 1)

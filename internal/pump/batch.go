@@ -191,7 +191,7 @@ func (s *shift) stage(ctx context.Context, b *batch, stage handler.Stage, target
 	if !target.Is() || len(b.kept) == 0 {
 		return nil
 	}
-	result, err := s.invoker.Run(ctx, stage, target, b.kept, func() bool { return s.mayStart(target.Timeout) })
+	result, err := s.invoker.Run(ctx, stage, target, b.kept, handler.When(func() bool { return s.mayStart(target.Timeout) }))
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -94,13 +96,25 @@ type wire struct {
 	refuse func(operation string, e entry) *entry
 	// attributes answers GetQueueAttributes. Empty leaves it to the queue.
 	attributes string
+	// asks counts GetQueueAttributes.
+	asks int
+
+	mu sync.Mutex
 	// batches are the batch requests: operation and number of entries.
 	batches []string
+}
+
+// seen are the batch requests so far. Those of one call come in any order.
+func (w *wire) seen() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.batches)
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	if operation == "GetQueueAttributes" && w.attributes != "" {
+		w.asks++
 		return answer(r, []byte(w.attributes)), nil
 	}
 	if !strings.HasSuffix(operation, "Batch") {
@@ -113,17 +127,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		return nil, err
 	}
-	w.batches = append(w.batches, fmt.Sprintf("%s %d", operation, len(in.Entries)))
-	var refused, passed []entry
-	for _, e := range in.Entries {
-		if w.refuse != nil {
-			if no := w.refuse(operation, e); no != nil {
-				refused = append(refused, *no)
-				continue
-			}
-		}
-		passed = append(passed, e)
-	}
+	refused, passed := w.sort(operation, in.Entries)
 	out := map[string]any{}
 	if len(passed) > 0 {
 		done, err := w.pass(r, map[string]any{"QueueUrl": in.QueueURL, "Entries": passed})
@@ -142,6 +146,23 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return answer(r, body), nil
+}
+
+// sort takes out the entries that are refused.
+func (w *wire) sort(operation string, entries []entry) (refused, passed []entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.batches = append(w.batches, fmt.Sprintf("%s %d", operation, len(entries)))
+	for _, e := range entries {
+		if w.refuse != nil {
+			if no := w.refuse(operation, e); no != nil {
+				refused = append(refused, *no)
+				continue
+			}
+		}
+		passed = append(passed, e)
+	}
+	return refused, passed
 }
 
 func answer(r *http.Request, body []byte) *http.Response {

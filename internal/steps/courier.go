@@ -41,7 +41,7 @@ func (l *Lane) Deliver(ctx context.Context, request string, in CourierInput) (Ba
 		b.Next = "settle"
 		return b, nil
 	}
-	result, err := l.invoker.Run(ctx, in.Stage, target, records, c.mayStart)
+	result, err := l.invoker.Run(ctx, in.Stage, target, records, handler.When(c.mayStart))
 	if err != nil {
 		return b, err
 	}
