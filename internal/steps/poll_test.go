@@ -35,7 +35,9 @@ func TestPollTakesABatch(t *testing.T) {
 				{Held: queue.Held{MessageID: ids[1], ReceiptHandle: b.Event.Records[1].ReceiptHandle, Receives: 1, Received: received}},
 			},
 		}, b)
-		assert.Equal(r, slot(inHand(1), func(w *registry.Worker) { w.BusyUntil, w.Poll = registry.Instant(b.BusyUntil).Time().UnixMilli(), "request-1" }), r.worker())
+		assert.Equal(r, slot(inHand(1), func(w *registry.Worker) {
+			w.BusyUntil, w.Poll = registry.Instant(b.BusyUntil).Time().UnixMilli(), "request-1"
+		}), r.worker())
 		time.Sleep(busyFor - time.Second)
 		assert.Equal(r, queue.Depth{InFlight: 2}, r.depth())
 		time.Sleep(time.Second)
