@@ -214,16 +214,25 @@ func (s *session) background(printed []string, shown int) ([]string, error) {
 	return printed, nil
 }
 
-// awsCLI is where the AWS CLI is, if it is installed.
-const awsCLI = "/usr/bin/aws"
+// tools are where a command's tool is, if it is installed: by a part of the
+// command, and what is said where it is not.
+var tools = []struct{ part, path, missing string }{
+	{"aws ", "/usr/bin/aws", "not found"},
+	{"python3 ", "/usr/bin/python3", "not found"},
+	{"python:", "/usr/bin/python3", "python3 is not in PATH"},
+	{"node:", "/usr/bin/node", "node is not in PATH"},
+}
 
 // differences between what a document shows and what there was.
 func differences(step step, printed []string, status string) error {
-	if strings.HasPrefix(step.command, "aws ") {
-		if _, err := os.Stat(awsCLI); err != nil {
+	for _, tool := range tools {
+		if !strings.Contains(" "+step.command, " "+tool.part) {
+			continue
+		}
+		if _, err := os.Stat(tool.path); err != nil {
 			// Nothing but its absence can be seen.
-			if status != "127" {
-				return fmt.Errorf("%s is missing, yet the exit status is %s", awsCLI, status)
+			if status == "0" || !strings.Contains(strings.Join(printed, "\n"), tool.missing) {
+				return fmt.Errorf("%s is missing, yet the exit status is %s", tool.path, status)
 			}
 			return nil
 		}
