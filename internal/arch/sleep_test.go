@@ -13,6 +13,7 @@ import (
 var reallySlept = map[string]bool{
 	"internal/local/lambda/command_test.go": true,
 	"internal/local/lambda/main_test.go":    true,
+	"internal/local/jobs/main_test.go":      true,
 }
 
 // sleeper finds the sleeps of one folder's tests that take real time. A sleep
