@@ -116,6 +116,8 @@ func TestQueryProtocol(t *testing.T) {
 
 	sent := r.query("Action=SendMessage&QueueUrl=q&MessageBody=a%0D%0A%3Cb%3E&MessageAttribute.1.Name=x&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue=y")
 	assert.Regexp(t, "<SendMessageResult><MessageId>[0-9a-f-]{36}</MessageId><MD5OfMessageBody>[0-9a-f]{32}</MD5OfMessageBody><MD5OfMessageAttributes>[0-9a-f]{32}</MD5OfMessageAttributes></SendMessageResult>", sent)
+	r.create("q.fifo", object{"FifoQueue": "true"})
+	assert.Contains(t, r.query("Action=SendMessage&QueueUrl=q.fifo&MessageBody=a&MessageGroupId=g&MessageDeduplicationId=d"), "<SequenceNumber>18800000000000000256</SequenceNumber></SendMessageResult>")
 	received := r.query("Action=ReceiveMessage&QueueUrl=q&AttributeName.1=SenderId&MessageAttributeName.1=All")
 	assert.Contains(t, received, "<Body>a&#xD;&#xA;&lt;b&gt;</Body><Attribute><Name>SenderId</Name><Value>123456789012</Value></Attribute>")
 	assert.Contains(t, received, "<MessageAttribute><Name>x</Name><Value><StringValue>y</StringValue><DataType>String</DataType></Value></MessageAttribute>")
