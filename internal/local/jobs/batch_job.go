@@ -51,7 +51,7 @@ func (s *Service) newJob(in *submitJobInput, queue, definition string, command C
 			return j
 		}
 	}
-	s.attempt(j, stop)
+	s.attempt(stop, j)
 	return j
 }
 
@@ -74,7 +74,7 @@ func (j *job) substitute(word string) string {
 }
 
 // attempt starts the next attempt. The lock must be held.
-func (s *Service) attempt(j *job, stop context.Context) {
+func (s *Service) attempt(stop context.Context, j *job) {
 	limited, late := stop, context.CancelFunc(func() {})
 	if t := j.in.Timeout; t != nil {
 		limited, late = context.WithTimeout(stop, time.Duration(t.AttemptDurationSeconds)*time.Second)
@@ -89,7 +89,7 @@ func (s *Service) attempt(j *job, stop context.Context) {
 			"AWS_BATCH_JQ_NAME":     j.queue,
 		}),
 	}
-	s.launch(j.run, limited, in, func(e ending) {
+	s.launch(limited, j.run, in, func(e ending) {
 		timedOut := limited.Err() == context.DeadlineExceeded
 		late()
 		j.attempted(e, started, timedOut)
@@ -102,7 +102,7 @@ func (s *Service) attempt(j *job, stop context.Context) {
 			j.status, j.statusReason = "SUCCEEDED", exitedReason
 			j.finish()
 		case len(j.attempts) < j.strategy().Attempts && s.ctx.Err() == nil:
-			s.attempt(j, stop)
+			s.attempt(stop, j)
 		default:
 			j.fail(j.attempts[len(j.attempts)-1].StatusReason)
 		}

@@ -41,11 +41,11 @@ func TestJobIsRetried(t *testing.T) {
 
 func TestJobEnds(t *testing.T) {
 	for name, c := range map[string]struct {
-		after  time.Duration
-		code   int
-		more   string
-		end    func(r *rig, id string)
-		status []any
+		after time.Duration
+		code  int
+		more  string
+		end   func(r *rig, id string)
+		want  []any
 	}{
 		"with a failure": {time.Minute, 2, "", nil, []any{"FAILED", "Essential container in task exited", 2.0}},
 		"when its time is over": {
@@ -71,7 +71,7 @@ func TestJobEnds(t *testing.T) {
 				}
 				time.Sleep(2 * time.Minute)
 				job := r.describeJob(id)
-				assert.Equal(t, c.status, []any{job["status"], job["statusReason"], job["container"].(map[string]any)["exitCode"]})
+				assert.Equal(t, c.want, []any{job["status"], job["statusReason"], job["container"].(map[string]any)["exitCode"]})
 			})
 		})
 	}

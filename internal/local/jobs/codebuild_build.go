@@ -43,7 +43,7 @@ func (s *Service) newBuild(in *startBuildInput, project string, command Command,
 	s.builds.add(b)
 	limited, late := context.WithTimeout(stop, time.Duration(minutes)*time.Minute)
 	// https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
-	s.launch(r, limited, Run{
+	s.launch(limited, r, Run{
 		Service: "codebuild", Name: project, ID: id,
 		Env: s.environment(map[string]string{
 			"CODEBUILD_BUILD_ARN":        r.arn,

@@ -50,7 +50,7 @@ func (s *Service) newTask(in *runTaskInput, cluster, family, container string, c
 	}
 	t.overrides.InferenceAcceleratorOverrides = orEmpty(t.overrides.InferenceAcceleratorOverrides)
 	s.tasks.add(t)
-	s.launch(t.run, stop, Run{
+	s.launch(stop, t.run, Run{
 		Service: "ecs", Name: family, ID: t.arn, Args: args,
 		Env: s.environment(map[string]string{"AWS_EXECUTION_ENV": executionEnv(in.LaunchType)}, env),
 	}, t.end)

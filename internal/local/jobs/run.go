@@ -35,16 +35,16 @@ func (s *Service) begin(name, arn string, command Command) (*run, context.Contex
 
 // launch runs a command on a goroutine of its own and tells after what it came
 // to, with the lock held. The lock must be held.
-func (s *Service) launch(r *run, stop context.Context, in Run, end func(ending)) {
+func (s *Service) launch(stop context.Context, r *run, in Run, end func(ending)) {
 	s.running.Go(func() {
-		came := s.perform(r.command, stop, in)
+		came := s.perform(stop, r.command, in)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		end(came)
 	})
 }
 
-func (s *Service) perform(command Command, stop context.Context, in Run) ending {
+func (s *Service) perform(stop context.Context, command Command, in Run) ending {
 	log := &lines{sink: s.options.Logs, name: in.Name, id: in.ID}
 	defer log.flush()
 	return command.run(stop, s.ctx, in, log)
