@@ -1,0 +1,116 @@
+package duplicate
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/registry"
+)
+
+// together is how many messages are begun, or released, at a time.
+const together = 32
+
+// Guard looks out for a fleet's duplicates.
+type Guard struct {
+	registry *registry.Registry
+	key      Key
+	window   time.Duration
+}
+
+// New makes a guard. A window of 0 is none: see [Guard.Is].
+func New(r *registry.Registry, key Key, window time.Duration) *Guard {
+	return &Guard{r, key, window}
+}
+
+// Is says whether duplicates are looked out for.
+func (g *Guard) Is() bool { return g.window > 0 }
+
+// Begun is what becomes of messages that were received.
+type Begun struct {
+	// Start are those to handle, each with its attempt by message ID.
+	Start    []message.Record
+	Attempts map[string]registry.Attempt
+	// Done were handled within the window: duplicates, to acknowledge.
+	Done []message.Record
+	// Doing are those that somebody else is at, and by message ID until when.
+	Doing []message.Record
+	Until map[string]time.Time
+}
+
+// Begin begins what nobody else is doing or has done. Its handlers end until
+// then; t is the batch that waits for them where they take long. On an error
+// nothing is begun.
+func (g *Guard) Begin(ctx context.Context, records []message.Record, t registry.Task, until time.Time) (Begun, error) {
+	b := Begun{Attempts: map[string]registry.Attempt{}, Until: map[string]time.Time{}}
+	if !g.Is() {
+		b.Start = records
+		return b, nil
+	}
+	verdicts := make([]registry.Verdict, len(records))
+	var mu sync.Mutex
+	var all errgroup.Group
+	all.SetLimit(together)
+	for i, r := range records {
+		a := registry.Attempt{Key: g.key.Of(r), By: uuid.NewString()}
+		b.Attempts[r.MessageID] = a
+		all.Go(func() error {
+			verdict, busy, err := g.registry.Begin(ctx, a, t, time.Now(), until)
+			mu.Lock()
+			defer mu.Unlock()
+			verdicts[i], b.Until[r.MessageID] = verdict, busy
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		// One whose write failed may have been written all the same.
+		return Begun{}, errors.Join(err, g.Release(ctx, values(b.Attempts), time.Time{}))
+	}
+	for i, r := range records {
+		switch verdicts[i] {
+		case registry.Begun:
+			b.Start = append(b.Start, r)
+		case registry.Done:
+			b.Done = append(b.Done, r)
+		default:
+			b.Doing = append(b.Doing, r)
+		}
+		if verdicts[i] != registry.Begun {
+			delete(b.Attempts, r.MessageID)
+		}
+		if verdicts[i] != registry.Doing {
+			delete(b.Until, r.MessageID)
+		}
+	}
+	return b, nil
+}
+
+func values(attempts map[string]registry.Attempt) []registry.Attempt {
+	all := make([]registry.Attempt, 0, len(attempts))
+	for _, a := range attempts {
+		all = append(all, a)
+	}
+	return all
+}
+
+// Done marks what was handled: before it is acknowledged, so that who dies
+// between the two leaves a duplicate and not a second handling.
+func (g *Guard) Done(ctx context.Context, attempts []registry.Attempt) error {
+	return g.registry.MarkDone(ctx, attempts, time.Now().Add(g.window))
+}
+
+// Release gives up what was begun and not handled, before it is returned to the
+// queue. From is when its handler must have ended, zero if it has.
+func (g *Guard) Release(ctx context.Context, attempts []registry.Attempt, from time.Time) error {
+	var all errgroup.Group
+	all.SetLimit(together)
+	for _, a := range attempts {
+		all.Go(func() error { return g.registry.Release(ctx, a, from) })
+	}
+	return all.Wait()
+}
