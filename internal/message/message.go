@@ -31,6 +31,9 @@ type Record struct {
 	// Received is when SQS handed the message over, by the receiver's clock: its
 	// 12 hours count from then. Not part of the event.
 	Received time.Time `json:"-"`
+	// Carried is how often it had been received before it was sent again, which
+	// SQS's own count leaves out. Not part of the event.
+	Carried int `json:"-"`
 }
 
 // Attribute is a message attribute as Lambda spells it.

@@ -126,5 +126,6 @@ func (q *Queue) record(m types.Message) message.Record {
 			DataType:         aws.ToString(a.DataType),
 		}
 	}
+	unwrap(&r)
 	return r
 }

@@ -20,6 +20,9 @@ type Held struct {
 	MessageID     string `json:"messageId"`
 	ReceiptHandle string `json:"receiptHandle"`
 	Receives      int    `json:"receives"`
+	// Carried are those of Receives before the message was sent again. SQS does
+	// not know of them: what dead-letters it must.
+	Carried int `json:"carried,omitempty"`
 	// Received is when it came. Zero where that is not known.
 	Received time.Time `json:"received"`
 }
@@ -39,7 +42,7 @@ func (h Held) longest() time.Duration {
 func Hold(records []message.Record) []Held {
 	held := make([]Held, len(records))
 	for i, r := range records {
-		held[i] = Held{r.MessageID, r.ReceiptHandle, r.Receives(), r.Received}
+		held[i] = Held{MessageID: r.MessageID, ReceiptHandle: r.ReceiptHandle, Receives: r.Receives(), Carried: r.Carried, Received: r.Received}
 	}
 	return held
 }
