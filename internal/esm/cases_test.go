@@ -36,6 +36,9 @@ type conformanceCase struct {
 	// reply of the first call, where $a, $b and $c stand for the messages'
 	// identifiers. Later calls reply null.
 	reply string
+	// transform says that the transform handler replies. It keeps all messages on
+	// later calls.
+	transform bool
 	// fails is what the first call does instead of replying.
 	fails func(ctx context.Context) ([]byte, error)
 	// fault makes what strikes calls of the handler. throttling says that it is
@@ -233,6 +236,10 @@ var extensions = []conformanceCase{
 	{name: "at once", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":0}]}`, returned: "b", reason: reported, note: extension},
 	{name: "after ten minutes", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":600}]}`, returned: "b", reason: reported, after: 10 * time.Minute, note: extension},
 	{name: "after the longest time", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":43200}]}`, returned: "b", reason: reported, after: 11*time.Hour + 59*time.Minute, note: extension + " SQS's 12 hours count from the receive."},
+	{
+		name: "of a transform handler", transform: true, returned: "b", reason: reported, after: 10 * time.Minute, note: extension,
+		reply: `{"Records":[{"messageId":"$a"},{"messageId":"$c"}],"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":600}]}`,
+	},
 	{name: "null, which is the fleet's backoff", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":null}]}`, returned: "b", reason: reported, note: extension},
 	{name: "of two entries the last", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":3600},{"itemIdentifier":"$b","retryAfterSeconds":120}]}`, returned: "b", reason: reported, after: 2 * time.Minute, note: extension},
 	{name: "a text", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":"600"}]}`, returned: "b", reason: `with retryAfterSeconds "600", which is not whole seconds from 0 to 43200: the fleet's backoff applies`, note: extension},

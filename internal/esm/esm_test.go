@@ -38,12 +38,17 @@ func each(t *testing.T, cases []conformanceCase) {
 // run brings a batch of three messages to its end and compares what became of
 // each after the first call.
 func (c conformanceCase) run(t *testing.T, lane string) {
-	f := scenario.Start(t, scenario.Options{Parameters: map[string]string{
+	options := scenario.Options{Parameters: map[string]string{
 		"Lane": lane, "MaxConcurrency": "1", "Parallelism": "1", "BackoffBaseSeconds": "0",
-	}})
+	}}
+	function := "process"
+	if c.transform {
+		function, options.Transform = "transform", scenario.Takes(0)
+	}
+	f := scenario.Start(t, options)
 	defer f.Close()
 	h := &handler{c: c, calls: map[string][]call{}}
-	require.NoError(t, f.Lambda.Put(lambda.Function{Name: "process", Timeout: 10, Code: lambda.Func(h.invoke)}))
+	require.NoError(t, f.Lambda.Put(lambda.Function{Name: function, Timeout: 10, Code: lambda.Func(h.invoke)}))
 	if c.fault != nil {
 		fault := c.fault()
 		fault.Service, fault.Operation, fault.Kind = "lambda", "Invoke", api.Fail
@@ -114,6 +119,8 @@ func (h *handler) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	h.mu.Unlock()
 	switch {
+	case !first && h.c.transform:
+		return event.Encode()
 	case !first || h.c.fault != nil:
 		return nil, nil
 	case h.c.fails != nil:

@@ -3,9 +3,12 @@ package steps
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/musterq/muster/internal/message"
 )
 
 // Only a list of failures that leaves a message out says that it was handled.
@@ -20,6 +23,8 @@ func TestConcludeTakesNothingForHandledWithoutAList(t *testing.T) {
 		"the handler replied its none":  {`"reply": {"failures": [[]]}, "error": null`, Handled, ""},
 		"the handler replied null":      {`"reply": {"failures": [null]}, "error": null`, Handled, ""},
 		"the handler named the message": {`"reply": {"failures": [[{"itemIdentifier": "m1"}]]}, "error": null`, Failed, "process handler: the handler reported it in batchItemFailures"},
+		"misspelt":                      {`"reply": {"failures": [], "misspelt": [[{"ItemIdentifier": "m1"}]]}, "error": null`, Failed, "process handler: the handler's reply has BatchItemFailures: its name is batchItemFailures"},
+		"misspelt, with no failures":    {`"reply": {"failures": [], "misspelt": [[]]}, "error": null`, Handled, ""},
 		"the path yielded null":         {`"reply": {"failures": null}, "error": null`, Failed, unknown},
 		"the list is missing":           {`"reply": {}, "error": null`, Failed, unknown},
 		"neither reply nor error":       {`"reply": null, "error": null`, Failed, unknown},
@@ -34,4 +39,19 @@ func TestConcludeTakesNothingForHandledWithoutAList(t *testing.T) {
 			assert.Equal(t, c.reason, in.Messages[0].Reason)
 		})
 	}
+}
+
+// How long the handler wants a message to wait comes through the state.
+func TestConcludeKeepsWhenToRetry(t *testing.T) {
+	var in SettleInput
+	require.NoError(t, json.Unmarshal([]byte(`{"messages": [{"messageId": "m1"}, {"messageId": "m2"}], "reply": {"failures": [[
+		{"itemIdentifier": "m1", "retryAfterSeconds": 600}, {"itemIdentifier": "m2"}]]}}`), &in))
+	in.conclude()
+	state, err := json.Marshal(in)
+	require.NoError(t, err)
+	var out SettleInput
+	require.NoError(t, json.Unmarshal(state, &out))
+	backoff := message.Backoff{Base: time.Second, Max: time.Second}
+	assert.Equal(t, 10*time.Minute, out.Messages[0].delay(backoff))
+	assert.LessOrEqual(t, out.Messages[1].delay(backoff), time.Second)
 }
