@@ -34,21 +34,23 @@ func TestRepeatedReceive(t *testing.T) {
 }
 
 func TestReceiveThatCannotBeRepeated(t *testing.T) {
-	for name, change := range map[string]func(r *rig, url string, m object){
-		"deleted":       func(r *rig, url string, m object) { r.delete(url, m["ReceiptHandle"].(string)) },
-		"hidden longer": func(r *rig, url string, m object) { r.changeVisibility(url, m, 20) },
-		"given back":    func(r *rig, url string, m object) { r.changeVisibility(url, m, 0) },
-		"back":          func(*rig, string, object) { time.Sleep(10 * time.Second) },
-		"received since": func(r *rig, url string, _ object) {
-			time.Sleep(10 * time.Second)
-			assert.Len(r, r.take(url, 10), 2)
-		},
+	for name, tt := range map[string]struct {
+		wait   time.Duration
+		change func(r *rig, url string, m object)
+	}{
+		"deleted":        {0, func(r *rig, url string, m object) { r.delete(url, m["ReceiptHandle"].(string)) }},
+		"hidden longer":  {0, func(r *rig, url string, m object) { r.changeVisibility(url, m, 20) }},
+		"given back":     {0, func(r *rig, url string, m object) { r.changeVisibility(url, m, 0) }},
+		"back":           {10 * time.Second, func(*rig, string, object) {}},
+		"received since": {10 * time.Second, func(r *rig, url string, _ object) { assert.Len(r, r.take(url, 10), 2) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(r *rig) {
 				url := r.fifo(object{"VisibilityTimeout": "10"})
 				r.sendTo(url, "a", "a1", "a2")
-				change(r, url, r.receive(url, attempt("1"))[1])
+				got := r.receive(url, attempt("1"))
+				time.Sleep(tt.wait)
+				tt.change(r, url, got[1])
 				in := attempt("1")
 				in["QueueUrl"] = url
 				r.refused("ReceiveMessage", in, "InvalidParameterValueException",
