@@ -144,7 +144,7 @@ func TestUsage(t *testing.T) {
 		"unknown verb":        {[]string{"frobnicate"}, `muster: unknown command "frobnicate" for "muster"`},
 		"unbuilt verb":        {[]string{"simulate"}, "muster: muster simulate is not built yet\n"},
 		"unbuilt, with flags": {[]string{"deploy", "orders", "--region", "eu-west-1"}, "muster: muster deploy is not built yet\n"},
-		"unbuilt, with help":  {[]string{"dlq", "ls", "--help"}, "muster: muster dlq is not built yet\n"},
+		"unbuilt, with help":  {[]string{"plan", "orders", "--help"}, "muster: muster plan is not built yet\n"},
 		"unknown flag":        {[]string{"run", "--frobnicate"}, "muster: unknown flag: --frobnicate"},
 		"two fleets":          {[]string{"run", "a", "b"}, "muster: accepts at most 1 arg(s), received 2"},
 		"no messages":         {[]string{"run"}, "muster: --messages is missing"},
@@ -172,6 +172,12 @@ func TestUsage(t *testing.T) {
 		"bad limit":           {[]string{"failures", "--limit", "-1"}, "muster: --limit must not be negative"},
 		"bad since":           {[]string{"failures", "--since", "yesterday"}, `muster: invalid argument "yesterday" for "--since" flag: "yesterday" is no time: write how long ago`},
 		"since after until":   {[]string{"failures", "--since", "1h", "--until", "2h"}, "is not before --until"},
+		"unknown dlq verb":    {[]string{"dlq", "mend"}, `muster: unknown command "mend" for "muster dlq"`},
+		"bad attribute":       {[]string{"dlq", "ls", "--attribute", "n"}, `muster: --attribute "n": write NAME=VALUE`},
+		"bad rate":            {[]string{"dlq", "redrive", "--rate", "-1"}, "muster: --rate must not be negative"},
+		"bad dlq limit":       {[]string{"dlq", "purge", "--limit", "-1"}, "muster: --limit must not be negative"},
+		"all and a filter":    {[]string{"dlq", "purge", "--all", "--match", "x"}, "muster: --all is for a purge without a filter"},
+		"show without an ID":  {[]string{"dlq", "show"}, "muster: accepts between 1 and 2 arg(s), received 0"},
 		"bad ticks":           {[]string{"status", "--ticks", "-1"}, "muster: --ticks must not be negative"},
 		"handler by itself":   {[]string{"demo-handler"}, "run 'muster demo'"},
 		"bad lines": {
@@ -194,7 +200,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	p := muster(t, 0, ".")
-	for _, verb := range []string{"demo", "run", "up", "send", "status", "failures", "version"} {
+	for _, verb := range []string{"demo", "run", "up", "send", "status", "failures", "dlq", "version"} {
 		assert.Regexp(t, `(?m)^  `+verb+` +[A-Z]`, p.stdout.String())
 	}
 	for _, verb := range append([]string{demoCommand}, unbuilt...) {

@@ -12,7 +12,6 @@ var unbuilt = []string{
 	"init", "validate", "deploy", "upgrade", "adopt", "destroy",
 	"explain", "where", "logs",
 	"pause", "resume", "drain", "scale", "wake", "stop",
-	"dlq",
 }
 
 // newUnbuilt refuses them, so that nobody takes one for a misspelling.

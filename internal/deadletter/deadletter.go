@@ -144,12 +144,16 @@ func (q *Queue) move(ctx context.Context, records []message.Record, to *Target) 
 // see.
 var ErrNotFound = errors.New("the message is not in the dead-letter queue, or hidden by somebody else who holds it")
 
+// ErrStopped is what [Queue.Replace] gets that was told to stop.
+var ErrStopped = errors.New("stopped")
+
 // Replace sends a changed copy of a message to a queue, which may be the
 // dead-letter queue itself, and then deletes the message. It returns the copy's
-// ID. A change that fails leaves the message as it was.
-func (q *Queue) Replace(ctx context.Context, id string, change func(message.Record) (message.Record, error), to *Target) (string, error) {
+// ID. A change that fails leaves the message as it was, and so does a stop before
+// the message was found.
+func (q *Queue) Replace(ctx context.Context, stop <-chan struct{}, id string, change func(message.Record) (message.Record, error), to *Target) (string, error) {
 	var newID string
-	result, err := q.scan(ctx, Scan{Filter: Filter{IDs: []string{id}}}, func(ctx context.Context, records []message.Record) (taken, error) {
+	result, err := q.scan(ctx, Scan{Filter: Filter{IDs: []string{id}}, Stop: stop}, func(ctx context.Context, records []message.Record) (taken, error) {
 		changed, err := change(records[0])
 		if err != nil {
 			return taken{}, err
@@ -167,7 +171,11 @@ func (q *Queue) Replace(ctx context.Context, id string, change func(message.Reco
 		}
 		return taken{records: records[:1]}, nil
 	})
-	if err == nil && result.Matched == 0 {
+	switch {
+	case err != nil || result.Matched > 0:
+	case result.Stopped:
+		err = ErrStopped
+	default:
 		err = ErrNotFound
 	}
 	return newID, err

@@ -125,7 +125,7 @@ func TestFIFOReplace(t *testing.T) {
 		to := deadletter.OpenTarget(r.runtime.Config(), r.dead)
 		for _, body := range []string{"better", "mended"} {
 			var err error
-			id, err = r.Replace(r.Context(), id, withBody(body), to)
+			id, err = r.Replace(r.Context(), nil, id, withBody(body), to)
 			require.NoError(r, err)
 		}
 		assert.Equal(r, map[string][]string{"g": {"mended"}}, r.groups(r.dead))

@@ -24,7 +24,7 @@ func (p *pace) chunk(n int) int {
 // wait waits until n more messages may go. It fails when the work shall stop.
 func (p *pace) wait(ctx context.Context, stop <-chan struct{}, n int) error {
 	if stopped(stop) {
-		return errStopped
+		return ErrStopped
 	}
 	now := time.Now()
 	if p.next.After(now) {
@@ -33,7 +33,7 @@ func (p *pace) wait(ctx context.Context, stop <-chan struct{}, n int) error {
 		select {
 		case <-timer.C:
 		case <-stop:
-			return errStopped
+			return ErrStopped
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -28,7 +28,8 @@ const (
 	perReceive = 10
 	// wait of a receive: a long poll asks all of SQS's servers.
 	wait = time.Second
-	// quietReceives in a row bring nothing new at the end of the queue.
+	// quietReceives in a row bring nothing new at the end of the queue, one where
+	// SQS counts no visible message either.
 	quietReceives = 3
 	// releasers give messages back at the same time.
 	releasers = 8
@@ -61,9 +62,6 @@ func (t *taken) add(more taken) {
 	t.records, t.copies, t.refused = append(t.records, more.records...), append(t.copies, more.copies...), append(t.refused, more.refused...)
 }
 
-// errStopped ends a scan that was told to stop.
-var errStopped = errors.New("stopped")
-
 // scanner is one scan as it goes on.
 type scanner struct {
 	Scan
@@ -86,7 +84,7 @@ func (q *Queue) scan(ctx context.Context, s Scan, take func(context.Context, []m
 	}
 	c := scanner{Scan: s, queue: q.queue, take: take, held: holding{queue: q.queue}, seen: map[string]bool{}}
 	err := c.run(ctx)
-	if errors.Is(err, errStopped) {
+	if errors.Is(err, ErrStopped) {
 		c.result.Stopped, err = true, nil
 	}
 	if err == nil {
@@ -103,7 +101,7 @@ func (c *scanner) run(ctx context.Context) error {
 		case c.Limit > 0 && c.result.Matched >= c.Limit, len(c.held.entries) >= maxHeld:
 			return nil
 		case stopped(c.Stop):
-			return errStopped
+			return ErrStopped
 		}
 		if err := c.held.renew(ctx); err != nil {
 			return err
@@ -123,6 +121,11 @@ func (c *scanner) run(ctx context.Context) error {
 		}
 		if quiet++; len(fresh) > 0 {
 			quiet = 0
+		} else if len(records) == 0 {
+			depth, err := c.queue.Depth(ctx)
+			if err != nil || depth.Visible == 0 {
+				return err
+			}
 		}
 		if err := c.offer(ctx, fresh, sent); err != nil {
 			return err

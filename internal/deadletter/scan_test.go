@@ -117,7 +117,7 @@ func TestReplace(t *testing.T) {
 				var id string
 				_, err := r.Look(r.Context(), deadletter.Scan{Filter: deadletter.Filter{Match: "JOB 21"}}, func(m message.Record) { id = m.MessageID })
 				require.NoError(r, err)
-				newID, err := r.Replace(r.Context(), id, func(m message.Record) (message.Record, error) {
+				newID, err := r.Replace(r.Context(), nil, id, func(m message.Record) (message.Record, error) {
 					m.Body += " mended"
 					m.MessageAttributes = map[string]message.Attribute{"by": {DataType: "String", StringValue: aws.String("hand")}}
 					return m, nil
@@ -178,13 +178,24 @@ func TestReplaceThatFailsChangesNothing(t *testing.T) {
 				if change == nil {
 					change = withBody("changed")
 				}
-				_, err = r.Replace(r.Context(), id, change, r.to)
+				_, err = r.Replace(r.Context(), nil, id, change, r.to)
 				assert.ErrorContains(r, err, c.err)
 				assert.Equal(r, jobsThat(15, func(int) bool { return true }), keys(r.jobs(r.dead)))
 				assert.Empty(r, r.all(r.source))
 			})
 		})
 	}
+}
+
+func TestReplaceThatIsStopped(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.fill(15)
+		stop := make(chan struct{})
+		close(stop)
+		_, err := r.Replace(r.Context(), stop, "any", withBody("changed"), r.to)
+		assert.Equal(r, deadletter.ErrStopped, err)
+		assert.Len(r, r.jobs(r.dead), 15)
+	})
 }
 
 func TestFilter(t *testing.T) {
