@@ -58,7 +58,11 @@ type workerStatus struct {
 	Handled   int64     `json:"handled"`
 	Failed    int64     `json:"failed"`
 	Filtered  int64     `json:"filtered"`
-	InHand    int       `json:"inHand"`
+	// Duplicates were acknowledged without their handler. Unmatched matched no
+	// route, and are counted where they went too.
+	Duplicates int64 `json:"duplicates"`
+	Unmatched  int64 `json:"unmatched"`
+	InHand     int   `json:"inHand"`
 }
 
 type tickStatus struct {
@@ -109,7 +113,7 @@ func readStatus(ctx context.Context, r *registry.Registry, o *statusOptions) (fl
 		state.Workers = append(state.Workers, workerStatus{
 			ID: w.ID(), Execution: w.Holder, State: string(w.State), Orders: string(w.Orders), Lane: w.Lane,
 			Since: w.ReservedAt.Time(), Reported: w.ReportedAt.Time(),
-			Handled: w.Handled, Failed: w.Failed, Filtered: w.Filtered, InHand: w.InHand,
+			Handled: w.Handled, Failed: w.Failed, Filtered: w.Filtered, Duplicates: w.Duplicates, Unmatched: w.Unmatched, InHand: w.InHand,
 		})
 	}
 	if o.ticks == 0 {
@@ -133,11 +137,11 @@ func (f fleetStatus) print(w io.Writer, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "fleet %s: %d workers\n", f.Fleet, len(f.Workers))
 	if len(f.Workers) > 0 {
-		fmt.Fprintln(t, "\nWORKER\tSTATE\tSINCE\tREPORTED\tHANDLED\tFAILED\tIN HAND\tORDERS")
+		fmt.Fprintln(t, "\nWORKER\tSTATE\tSINCE\tREPORTED\tHANDLED\tFAILED\tDUPLICATES\tIN HAND\tORDERS")
 	}
 	for _, k := range f.Workers {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n",
-			k.ID, k.State, ago(now, k.Since), ago(now, k.Reported), k.Handled, k.Failed, k.InHand, k.Orders)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n",
+			k.ID, k.State, ago(now, k.Since), ago(now, k.Reported), k.Handled, k.Failed, k.Duplicates, k.InHand, k.Orders)
 	}
 	if len(f.Ticks) > 0 {
 		fmt.Fprintln(t, "\nTICK\tREASON")

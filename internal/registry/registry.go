@@ -124,6 +124,11 @@ type Counts struct {
 	Handled  int64
 	Failed   int64
 	Filtered int64
+	// Duplicates were acknowledged because one like them had been handled.
+	Duplicates int64
+	// Unmatched is how many matched no route, each time they were received.
+	// Whatever became of them is counted as well.
+	Unmatched int64
 	// InHand is how many handler invocations run now.
 	InHand int
 	// Rate is messages a second, smoothed.

@@ -99,6 +99,7 @@ func (r *Registry) EndShift(ctx context.Context, p Post, token string, now time.
 
 func (c Counts) set(u *dynamo.Update) *dynamo.Update {
 	return u.Set("Handled", c.Handled).Set("Failed", c.Failed).Set("Filtered", c.Filtered).
+		Set("Duplicates", c.Duplicates).Set("Unmatched", c.Unmatched).
 		Set("InHand", c.InHand).Set("Rate", c.Rate)
 }
 
@@ -128,6 +129,7 @@ func (r *Registry) EndBatch(ctx context.Context, p Post, seq int64, now time.Tim
 	w, err := r.write(ctx, p, r.at(p).
 		Set("BusyUntil", 0).Set("ReportedAt", At(now)).Set("Settled", seq).
 		Add("Handled", c.Handled).Add("Failed", c.Failed).Add("Filtered", c.Filtered).
+		Add("Duplicates", c.Duplicates).Add("Unmatched", c.Unmatched).
 		If("$ = ? AND $ < ?", "Seq", seq, "Settled", seq))
 	if !errors.Is(err, ErrRelieved) {
 		return w, err

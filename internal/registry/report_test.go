@@ -39,7 +39,7 @@ func TestTakeShift(t *testing.T) {
 }
 
 func TestReportShift(t *testing.T) {
-	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, InHand: 2, Rate: 0.125}
+	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, Rate: 0.125}
 	report := func(r *rig) (registry.Worker, error) {
 		return r.ReportShift(r.Context(), post, "mine", minute1.Time(), minute2.Time(), done)
 	}
@@ -57,11 +57,11 @@ func TestReportShift(t *testing.T) {
 }
 
 func TestEndShift(t *testing.T) {
-	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, InHand: 2, Rate: 0.125}
+	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, Rate: 0.125}
 	end := func(r *rig) (registry.Worker, error) {
 		return r.EndShift(r.Context(), post, "mine", minute1.Time(), done)
 	}
-	after := slot(token("", "mine"), reportedAt(minute1), counts(registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Rate: 0.125}))
+	after := slot(token("", "mine"), reportedAt(minute1), counts(registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, Rate: 0.125}))
 	cases(t, map[string]write{
 		"takes back what was said":         {before: slot(token("mine", "older"), busyUntil(minute9)), do: end, after: after},
 		"of a pump that was replaced":      {before: slot(token("other", "older"), busyUntil(minute9)), do: end, err: registry.ErrRelieved},
@@ -116,10 +116,10 @@ func TestExtendBatch(t *testing.T) {
 
 func TestEndBatch(t *testing.T) {
 	end := func(r *rig) (registry.Worker, error) {
-		return r.EndBatch(r.Context(), post, 5, minute1.Time(), registry.Counts{Handled: 7, Failed: 2, Filtered: 1})
+		return r.EndBatch(r.Context(), post, 5, minute1.Time(), registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5})
 	}
-	before := registry.Counts{Handled: 10, Failed: 20, Filtered: 30, Rate: 0.5}
-	after := slot(batch(5, 5), reportedAt(minute1), counts(registry.Counts{Handled: 17, Failed: 22, Filtered: 31, Rate: 0.5}))
+	before := registry.Counts{Handled: 10, Failed: 20, Filtered: 30, Duplicates: 40, Unmatched: 50, Rate: 0.5}
+	after := slot(batch(5, 5), reportedAt(minute1), counts(registry.Counts{Handled: 17, Failed: 22, Filtered: 31, Duplicates: 44, Unmatched: 55, Rate: 0.5}))
 	cases(t, map[string]write{
 		"adds the counts":            {before: slot(batch(5, 4), busyUntil(minute9), counts(before)), do: end, after: after},
 		"of an older batch":          {before: slot(batch(6, 5), busyUntil(minute9)), do: end, err: registry.ErrRelieved},

@@ -110,6 +110,17 @@ func (r *Routes) Handlers() []string {
 	return handlers
 }
 
+// Permit refuses a route whose handler is not among those that the fleet may
+// invoke: the template's parameter RouteHandlers.
+func (r *Routes) Permit(handlers []string) error {
+	for i, route := range r.routes {
+		if !slices.Contains(handlers, route.handler) {
+			return fmt.Errorf("route %d of Routes: its Handler %s is not in RouteHandlers, so the fleet may not invoke it: name it there too", i+1, route.handler)
+		}
+	}
+	return nil
+}
+
 // Handler is the ARN of the handler that a message goes to: that of the first
 // route that matches. False when none does.
 func (r *Routes) Handler(record message.Record) (string, bool) {

@@ -56,6 +56,13 @@ func TestNoRoutes(t *testing.T) {
 	assert.False(t, matched)
 }
 
+func TestPermit(t *testing.T) {
+	r, err := route.Parse(`[{"Handler":"` + orders + `","FilterCriteria":{"Filters":[{"Pattern":"{\"body\":[\"x\"]}"}]}},{"Handler":"` + mails + `"}]`)
+	require.NoError(t, err)
+	assert.NoError(t, r.Permit([]string{mails, orders, "another"}))
+	assert.EqualError(t, r.Permit([]string{orders}), "route 2 of Routes: its Handler "+mails+" is not in RouteHandlers, so the fleet may not invoke it: name it there too")
+}
+
 func TestParseRefuses(t *testing.T) {
 	const noArray = `Routes is not a JSON array such as [{"Handler": "arn:...", "FilterCriteria": {"Filters": [{"Pattern": "{...}"}]}}]: `
 	filters := func(filters string) string {
