@@ -87,11 +87,8 @@ func unwrap(r *message.Record) {
 
 // wrap makes a message to send again, which carries what SQS would forget.
 func wrap(r message.Record, receives int) (*sqs.SendMessageInput, error) {
-	in := &sqs.SendMessageInput{MessageBody: &r.Body, MessageAttributes: map[string]types.MessageAttributeValue{}}
+	in := &sqs.SendMessageInput{MessageBody: &r.Body, MessageAttributes: attributesOf(r)}
 	c := carry{MessageID: r.MessageID, Receives: receives, SentTimestamp: r.Attributes["SentTimestamp"]}
-	for name, a := range r.MessageAttributes {
-		in.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String(a.DataType), StringValue: a.StringValue, BinaryValue: a.BinaryValue}
-	}
 	if len(in.MessageAttributes) >= maxAttributes {
 		name := smallest(in.MessageAttributes)
 		a := in.MessageAttributes[name]
@@ -110,6 +107,15 @@ func wrap(r message.Record, receives int) (*sqs.SendMessageInput, error) {
 		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{"AWSTraceHeader": {DataType: aws.String("String"), StringValue: &trace}}
 	}
 	return in, nil
+}
+
+// attributesOf are a message's attributes as SQS takes them.
+func attributesOf(r message.Record) map[string]types.MessageAttributeValue {
+	attributes := map[string]types.MessageAttributeValue{}
+	for name, a := range r.MessageAttributes {
+		attributes[name] = types.MessageAttributeValue{DataType: aws.String(a.DataType), StringValue: a.StringValue, BinaryValue: a.BinaryValue}
+	}
+	return attributes
 }
 
 // smallest names the attribute that takes the least room, the first by name of
