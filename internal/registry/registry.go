@@ -133,7 +133,14 @@ type Counts struct {
 	InHand int
 	// Rate is messages a second, smoothed.
 	Rate float64
+	// Holding are the IDs of messages in hand at a report of the stream lane, at
+	// most [MaxHolding] of them.
+	Holding []string `dynamo:",omitempty"`
 }
+
+// MaxHolding is how many messages in hand a report names: each adds to what the
+// report costs.
+const MaxHolding = 100
 
 // ID is the worker's uuid.
 func (w Worker) ID() string { return strings.TrimPrefix(w.Item, workerPrefix) }
