@@ -74,6 +74,8 @@ func (in *runTaskInput) check(container string) error {
 		return invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
 	case in.NetworkConfiguration != nil && len(in.NetworkConfiguration.AwsvpcConfiguration.Subnets) == 0:
 		return invalid("subnets can not be empty.")
+	case in.NetworkConfiguration != nil && !oneOf(in.NetworkConfiguration.AwsvpcConfiguration.AssignPublicIP, "ENABLED", "DISABLED"):
+		return invalid("assignPublicIp should be one of [ENABLED, DISABLED], not %s.", in.NetworkConfiguration.AwsvpcConfiguration.AssignPublicIP)
 	case len(in.StartedBy) > 128:
 		return invalid("startedBy must be at most 128 characters.")
 	case in.Overrides == nil:
