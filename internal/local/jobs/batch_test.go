@@ -21,7 +21,7 @@ func TestJobIsRetried(t *testing.T) {
 	var attempts []string
 	work := func(_ context.Context, r jobs.Run) (int, string) {
 		attempts = append(attempts, r.Env["AWS_BATCH_JOB_ATTEMPT"]+" "+strings.Join(r.Args, " "))
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if len(attempts) == 1 {
 			return 1, "out of luck"
 		}

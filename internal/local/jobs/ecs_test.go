@@ -62,7 +62,7 @@ func TestStopTask(t *testing.T) {
 		assert.Equal(t, 143.0, one(task, "containers")["exitCode"])
 	})
 	deaf := func(ctx context.Context, _ jobs.Run) (int, string) {
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		return 0, ""
 	}
 	bubble(t, deaf, func(t *testing.T, r *rig) {

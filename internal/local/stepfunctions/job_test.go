@@ -174,7 +174,7 @@ func TestJobIsStopped(t *testing.T) {
 		"with its execution": func(f *fixture, execution string) {
 			f.must("StopExecution", map[string]any{"executionArn": execution})
 		},
-		"when its time is over": func(*fixture, string) { time.Sleep(time.Hour) },
+		"when its time is over": func(*fixture, string) { <-time.After(time.Hour) },
 	}
 	for way, end := range ways {
 		t.Run(way, func(t *testing.T) {
