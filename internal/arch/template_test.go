@@ -183,7 +183,7 @@ var wiring = map[string]func(function.Lookup) error{
 // words are the variables that are no number, as what works together.
 var words = map[string]string{
 	"LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync", "FIFO": "false",
-	"ROUTES": "", "UNMATCHED": "handler", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "small",
+	"MAX_RECEIVE_COUNT": "5", "ROUTES": "", "UNMATCHED": "handler", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "small",
 }
 
 // reads are the variables that a function reads.

@@ -17,6 +17,7 @@ import (
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/route"
 	"github.com/musterq/muster/internal/scale"
 	"github.com/musterq/muster/internal/steps"
 )
@@ -43,8 +44,11 @@ const (
 type Config struct {
 	fleet.Settings
 	// Job is what starts the jobs of a fleet whose target is one.
-	Job    fleet.Job
-	Policy scale.Policy
+	Job fleet.Job
+	// RouteHandlers are the ARNs that the routes may name: those that the fleet
+	// may invoke.
+	RouteHandlers []string
+	Policy        scale.Policy
 	// Liveness is how long a worker counts as live after it reported home.
 	Liveness time.Duration
 	// WorkerStateMachine is the ARN of the worker state machine, WorkerRevision
@@ -56,6 +60,9 @@ type Config struct {
 // Validate refuses settings that cannot work.
 func (c Config) Validate() error {
 	err := errors.Join(c.Policy.Validate(), c.Settings.Validate())
+	if routes, invalid := route.Parse(c.Routes); invalid == nil {
+		err = errors.Join(err, routes.Permit(c.RouteHandlers))
+	}
 	if c.Lane == fleet.Stream {
 		err = errors.Join(err, pump.Validate(c.Settings))
 	}

@@ -61,6 +61,7 @@ func (s Settings) Validate() error {
 	refuse(s.BatchSize > maxReceive && s.BatchingWindow == 0 && !s.Single(), "BatchSize is %d and BatchingWindowSeconds is 0: one receive brings 10 messages at most; set BatchingWindowSeconds", s.BatchSize)
 	refuse(s.BatchingWindow > 0 && s.Lane != Stream, "BatchingWindowSeconds is %d and Lane is %s: only the stream lane gathers messages; use Lane stream", seconds(s.BatchingWindow), s.Lane)
 	refuse(s.Unmatched != ToHandler && s.Routes == "", "Unmatched is %s and there are no Routes: every message is unmatched; set Routes", s.Unmatched)
+	errs = append(errs, s.validateRouting())
 	return errors.Join(errs...)
 }
 

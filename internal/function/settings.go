@@ -133,8 +133,9 @@ func (s *settings) job() fleet.Job {
 // autoscaler reads what a tick needs.
 func (s *settings) autoscaler() autoscaler.Config {
 	return autoscaler.Config{
-		Settings: s.fleet(),
-		Job:      s.job(),
+		Settings:      s.fleet(),
+		Job:           s.job(),
+		RouteHandlers: s.list("ROUTE_HANDLERS"),
 		Policy: scale.Policy{
 			MaxConcurrency:    s.number("MAX_CONCURRENCY"),
 			Parallelism:       s.number("PARALLELISM"),
