@@ -37,6 +37,8 @@ type fleetOptions struct {
 	Parameters *parameters
 	// Process handler, and Transform handler if any.
 	Process, Transform lambda.Code
+	// Job in place of the Process handler. Nil for none.
+	Job *job
 	// Memory of the handlers in MB.
 	Memory int
 	// Environment variables of the handlers.
@@ -69,12 +71,17 @@ func startFleet(ctx context.Context, s *streams, o fleetOptions) (*localFleet, e
 	if err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	runtime, err := local.Start(local.Options{
+	options := local.Options{
 		Listen: o.Listen,
 		Seed:   o.Faults.seed,
 		File:   definition,
 		Lambda: lambda.Options{Resolve: functions.resolve, Logs: o.logs()},
-	})
+	}
+	o.Job.register(&options, o.Environment)
+	if o.Logs != nil {
+		options.Jobs.Logs = func(name, _ string, line []byte) { o.Logs(name, line) }
+	}
+	runtime, err := local.Start(options)
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded runtime: %w", err)
 	}
@@ -91,7 +98,7 @@ func (o fleetOptions) logs() func(function, environment string, line []byte) {
 		return nil
 	}
 	return func(function, _ string, line []byte) {
-		if function == processFunction || function == transformFunction {
+		if function == processFunction || function == transformFunction || function == jobName {
 			o.Logs(function, line)
 		}
 	}
@@ -122,6 +129,16 @@ func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*
 		}
 		values[h.parameter] = runtime.Account.ARN("lambda", "function:"+h.function)
 	}
+	if o.Job != nil {
+		if err := o.Job.make(ctx, runtime, o); err != nil {
+			return nil, err
+		}
+		for name, value := range o.Job.parameters(runtime) {
+			if values[name] == "" {
+				values[name] = value
+			}
+		}
+	}
 	stack, err := runtime.Deploy(ctx, o.Parameters.template, o.Name, values)
 	if err != nil {
 		var violation *cloudformation.Violation
@@ -144,6 +161,7 @@ func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*
 // keepGivenUp lets what Lambda gives up in async mode go to the fleet's
 // dead-letter queue, as a team would set its own handlers.
 func (f *localFleet) keepGivenUp(ctx context.Context, p *parameters) error {
+	f.names.Callback = p.get("Mode") == "callback"
 	if p.get("Mode") != "async" || p.get("Fifo") == "true" {
 		return nil
 	}

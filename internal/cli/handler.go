@@ -47,10 +47,12 @@ func (o handlerOptions) variables() (map[string]string, error) {
 	return variables, nil
 }
 
-// parse finds the handlers' code; the transform handler's is nil without one.
+// parse finds the handlers' code, nil for the one that was not given.
 func (o handlerOptions) parse(dir string) (process, transform lambda.Code, err error) {
-	if process, err = lambda.ParseHandler(o.process, dir); err != nil {
-		return nil, nil, usage(fmt.Errorf("--handler: %w", err))
+	if o.process != "" {
+		if process, err = lambda.ParseHandler(o.process, dir); err != nil {
+			return nil, nil, usage(fmt.Errorf("--handler: %w", err))
+		}
 	}
 	if o.transform == "" {
 		return process, nil, nil

@@ -32,6 +32,9 @@ type ledger struct {
 	messages map[string]*entry
 	handles  map[string]*entry // latest receipt handle of each message
 	totals   totals
+	// tasks that work on a message each, by task token, or by the ID that their
+	// service gave them.
+	tasks map[string]*task
 	// started workers, by ID, whatever generation of executions.
 	started map[string]bool
 	ticks   int
@@ -55,7 +58,9 @@ type fleetNames struct {
 	Autoscale     string // ARN of the autoscaler state machine
 	Worker        string // ARN of the worker state machine
 	Process       string // name of the function
-	Transform     string // name of the function, empty for none
+	// Callback is true where what processes reports a task token.
+	Callback  bool
+	Transform string // name of the function, empty for none
 }
 
 // totals of the messages that were sent.
@@ -80,8 +85,9 @@ type entry struct {
 	// processed once a process handler succeeded, filtered once the latest
 	// transform left it out.
 	processed, filtered bool
-	// accepted while Lambda has the message in an asynchronous event, released
-	// once it was deleted meanwhile: what becomes of it is then Lambda's to say.
+	// accepted while Lambda has the message in an asynchronous event, or a task
+	// that is yet to be reported; released once it was deleted meanwhile: what
+	// becomes of it is then theirs to say.
 	accepted, released bool
 	// reason of the latest failed attempt.
 	reason string
@@ -95,6 +101,7 @@ func newLedger(fleet fleetNames) *ledger {
 		changed:  roster.changed,
 		messages: map[string]*entry{},
 		handles:  map[string]*entry{},
+		tasks:    map[string]*task{},
 		started:  map[string]bool{},
 		holders:  map[string]string{},
 		reasons:  map[string]int{},
@@ -240,5 +247,8 @@ func (l *ledger) observe(e api.Event) {
 		l.roster.observe(e)
 	case "states":
 		l.seeStart(e)
+		l.seeTask(e)
+	case "ecs", "batch", "codebuild":
+		l.seeTask(e)
 	}
 }

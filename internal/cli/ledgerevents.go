@@ -87,7 +87,7 @@ func (l *ledger) deleted(handles ...string) {
 			l.end(r, handled)
 		case r.filtered:
 			l.end(r, filtered)
-		case r.accepted:
+		case r.accepted, l.fleet.Callback:
 			r.released = true
 		default:
 			l.end(r, lost)
@@ -115,6 +115,8 @@ func (l *ledger) seeInvoke(e api.Event) {
 			return
 		}
 		l.invoked("process", in.Payload, out, e.Err)
+	case jobName:
+		l.jobInvoked(in.Payload, out, e.Err)
 	case l.fleet.Transform:
 		l.invoked("transform", in.Payload, out, e.Err)
 	default:
@@ -157,7 +159,10 @@ func functionName(arn string) string {
 
 // invoked notes what a handler made of its records.
 func (l *ledger) invoked(stage string, payload []byte, out *lambda.InvokeOutput, err error) {
-	var event message.Event
+	var event struct {
+		message.Event
+		TaskToken string `json:"taskToken"`
+	}
 	if json.Unmarshal(payload, &event) != nil {
 		return
 	}
@@ -187,15 +192,40 @@ func (l *ledger) invoked(stage string, payload []byte, out *lambda.InvokeOutput,
 		f, bad := failed[record.MessageID]
 		switch {
 		case bad:
-			r.reason = stage + " handler: " + f.Reason
-			l.totals.Failed++
-			l.reasons[r.reason]++
+			l.failed(r, stage+" handler: "+f.Reason)
+		case event.TaskToken != "":
+			t := l.task(event.TaskToken)
+			t.message = r
+			l.conclude(t)
 		case stage == "process":
 			r.processed = true
 		}
 	}
 	for _, id := range left {
 		l.entry(id).filtered = true
+	}
+}
+
+// jobInvoked notes how the command ended that stands for a nested execution.
+func (l *ledger) jobInvoked(payload []byte, out *lambda.InvokeOutput, err error) {
+	var input struct {
+		MessageID string `json:"messageId"`
+		TaskToken string `json:"taskToken"`
+	}
+	if json.Unmarshal(payload, &input) != nil || input.MessageID == "" || input.TaskToken != "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.entry(input.MessageID)
+	switch {
+	case err != nil:
+		l.failed(r, "process: the answer did not come: "+err.Error())
+	case out == nil:
+	case out.FunctionError != "":
+		l.failed(r, "process: "+functionError(out.FunctionError, out.Payload))
+	default:
+		r.processed = true
 	}
 }
 
@@ -227,9 +257,7 @@ func (l *ledger) asyncEnded(end *lambda.AsyncEnded) {
 		case end.Condition == "Success":
 			r.processed = true
 		default:
-			r.reason = fmt.Sprintf("process handler: %s after %d attempts: %s", end.Condition, end.Attempts, functionError("Unhandled", end.Result))
-			l.totals.Failed++
-			l.reasons[r.reason]++
+			l.failed(r, fmt.Sprintf("process handler: %s after %d attempts: %s", end.Condition, end.Attempts, functionError("Unhandled", end.Result)))
 			if became = lost; end.Destination != "" {
 				became = deadLettered
 			}

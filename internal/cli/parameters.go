@@ -93,6 +93,9 @@ func (p *parameters) check() error {
 	given := maps.Clone(p.values)
 	// The functions do not exist yet; their ARNs are not the user's to give.
 	given[processParameter] = "arn:aws:lambda:us-east-1:123456789012:function:process"
+	if p.get("Target") != "lambda" && given["JobArn"] == "" {
+		given["JobArn"] = "arn:aws:states:us-east-1:123456789012:stateMachine:" + jobName
+	}
 	var errs []error
 	for _, v := range p.template.Check(given) {
 		errs = append(errs, p.explain(v))

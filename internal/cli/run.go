@@ -25,6 +25,7 @@ type runOptions struct {
 	messages   string
 	groupBy    string
 	handlers   handlerOptions
+	job        jobOptions
 	parameters *parameters
 	faults     faultOptions
 	out        string
@@ -35,7 +36,7 @@ type runOptions struct {
 func newRun(s *streams) *cobra.Command {
 	o := new(runOptions)
 	c := &cobra.Command{
-		Use:   "run [FLEET] --messages FILE|- --handler HANDLER",
+		Use:   "run [FLEET] --messages FILE|- --handler HANDLER|--job exec:CMD",
 		Short: "Handle your messages with your handler on an embedded AWS",
 		Long: `Run deploys the fleet's template into an embedded AWS, sends the messages, and
 ends when each is handled, filtered or dead-lettered and the workers have gone
@@ -48,13 +49,15 @@ before any message is sent.
 
 ` + handlerHelp,
 		Example: `  muster run --messages jobs.jsonl --handler ./handle.sh
-  muster run --messages - --handler python:app.handler --max-concurrency 3 --json`,
+  muster run --messages - --handler python:app.handler --max-concurrency 3 --json
+  muster run --messages jobs.jsonl --target ecs --job 'exec:./encode.sh' --process-timeout-seconds 3600`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	flags := c.Flags()
 	flags.StringVarP(&o.messages, "messages", "m", "", "file of messages, one JSON a line; - is standard input")
 	flags.StringVar(&o.groupBy, "group-by", "", groupByHelp)
 	o.handlers.addFlags(flags)
+	o.job.addFlags(flags)
 	o.faults.addFlags(flags)
 	flags.StringVarP(&o.out, "out", "o", "", "file to write what became of each message, one JSON a line; - is standard output")
 	flags.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
@@ -91,8 +94,10 @@ func run(ctx context.Context, s *streams, o *runOptions) error {
 	switch {
 	case o.messages == "":
 		return usage(errors.New("--messages is missing: name a file, or - for standard input"))
-	case o.handlers.process == "":
+	case o.handlers.process == "" && o.job.command == "":
 		return usage(errors.New("--handler is missing: name what processes the messages, for example exec:./handle.sh"))
+	case o.handlers.process != "" && o.job.command != "":
+		return usage(errors.New("give either --handler or --job: both process the messages"))
 	case o.timeout < 0:
 		return usage(errors.New("--timeout must not be negative"))
 	}
@@ -114,12 +119,16 @@ func run(ctx context.Context, s *streams, o *runOptions) error {
 	if err != nil {
 		return err
 	}
+	job, err := o.job.parse(s.dir, o.parameters.get("Target"))
+	if err != nil {
+		return err
+	}
 	if err := o.faults.check(); err != nil {
 		return err
 	}
 	f := fleetOptions{
 		Name: o.fleet, Listen: "127.0.0.1:0", Parameters: o.parameters,
-		Process: process, Transform: transform, Memory: o.handlers.memory, Environment: variables, Faults: o.faults,
+		Process: process, Transform: transform, Job: job, Memory: o.handlers.memory, Environment: variables, Faults: o.faults,
 	}
 	if o.handlers.logs {
 		f.Logs = s.showLog

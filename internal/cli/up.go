@@ -15,6 +15,7 @@ type upOptions struct {
 	fleet      string
 	listen     string
 	handlers   handlerOptions
+	job        jobOptions
 	parameters *parameters
 }
 
@@ -38,6 +39,7 @@ Without --handler messages are handled by the demo's handler.
 	flags := c.Flags()
 	flags.StringVar(&o.listen, "listen", localAddress, "loopback `address` to listen on")
 	o.handlers.addFlags(flags)
+	o.job.addFlags(flags)
 	return withParameters(c, nil, func(p *parameters) {
 		o.parameters = p
 		c.RunE = verb(func(ctx context.Context, args []string) error {
@@ -59,8 +61,13 @@ func up(ctx context.Context, s *streams, o *upOptions) error {
 		Name: o.fleet, Listen: o.listen, Parameters: o.parameters,
 		Memory: o.handlers.memory, Environment: variables,
 	}
+	if f.Job, err = o.job.parse(s.dir, o.parameters.get("Target")); err != nil {
+		return err
+	}
 	switch {
-	case o.handlers.process != "":
+	case o.handlers.process != "" && f.Job != nil:
+		return usage(errors.New("give either --handler or --job: both process the messages"))
+	case o.handlers.process != "" || f.Job != nil:
 		if f.Process, f.Transform, err = o.handlers.parse(s.dir); err != nil {
 			return err
 		}
