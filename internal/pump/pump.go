@@ -7,12 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
@@ -43,10 +43,16 @@ const (
 
 // Validate refuses what cannot work in the stream lane.
 func Validate(c fleet.Settings) error {
-	if most := ShiftLength - settleMargin - lease; c.Handlers() > most {
-		return fmt.Errorf("handlers with time-outs of %s together are too slow for the stream lane, whose shifts leave %s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps", c.Handlers(), most)
+	if most, takes := ShiftLength-settleMargin-lease, invocations(c); takes > most {
+		return fmt.Errorf("handlers with time-outs of %s together are too slow for the stream lane, whose shifts leave %s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps", takes, most)
 	}
 	return nil
+}
+
+// invocations is how long both handlers of an event are waited for at most.
+func invocations(c fleet.Settings) time.Duration {
+	c.Process.Async = c.Mode == fleet.Async
+	return c.Transform.Timeout + c.Process.Lasts()
 }
 
 // Input of a shift, from the worker state machine.
@@ -87,6 +93,7 @@ func New(cfg aws.Config, c fleet.Settings) (*Pump, error) {
 	if err := Validate(c); err != nil {
 		return nil, err
 	}
+	c.Process.Async = c.Mode == fleet.Async
 	return &Pump{
 		config:   c,
 		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
@@ -94,6 +101,9 @@ func New(cfg aws.Config, c fleet.Settings) (*Pump, error) {
 		invoker:  handler.New(cfg),
 	}, nil
 }
+
+// handlers is how long both handlers of an event are waited for at most.
+func (p *Pump) handlers() time.Duration { return invocations(p.config) }
 
 // shift is the state of one shift.
 type shift struct {
@@ -104,6 +114,9 @@ type shift struct {
 	// end is when the last poll must have ended and the last handler begun such
 	// that it can end in time.
 	end time.Time
+	// hand is what the worker holds, room the memory that is left for more.
+	hand *hand
+	room *semaphore.Weighted
 
 	mu       sync.Mutex
 	leasedTo time.Time
@@ -114,9 +127,11 @@ type shift struct {
 	lastWork time.Time
 	inHand   int
 
-	stop  context.CancelFunc
-	quiet atomic.Bool
-	scout chan struct{}
+	stop context.CancelFunc
+	// quiet is true while there are few messages, and scouting full while one
+	// place looks for some.
+	quiet    atomic.Bool
+	scouting chan struct{}
 }
 
 // Shift works until the time is up, the queue has been empty for a while, or
@@ -130,7 +145,9 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 		token:    token,
 		end:      now.Add(ShiftLength),
 		lastWork: now,
-		scout:    make(chan struct{}, 1),
+		hand:     newHand(p.queue),
+		room:     semaphore.NewWeighted(room),
+		scouting: make(chan struct{}, 1),
 	}
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(s.end.Add(settleMargin)) {
 		s.end = deadline.Add(-settleMargin)
@@ -177,14 +194,8 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 	return out, nil
 }
 
-// busyUntil is the promise of a report sent now: what it lets start will have
-// ended by then.
-func (s *shift) busyUntil(sent time.Time) time.Time {
-	return sent.Add(lease + s.config.Handlers() + registry.ClockMargin)
-}
-
-// work runs the worker's batches side by side, and reports home, until the
-// shift ends and every handler has returned.
+// work runs the worker's places side by side, keeps what they hold, and reports
+// home, until the shift ends and every handler has returned.
 func (s *shift) work(ctx context.Context) {
 	polling, stop := context.WithCancel(ctx)
 	defer stop()
@@ -192,15 +203,16 @@ func (s *shift) work(ctx context.Context) {
 	if s.next != "" {
 		return
 	}
-	reporting, done := context.WithCancel(ctx)
-	var reporter, batches sync.WaitGroup
-	reporter.Go(func() { s.reportHome(reporting) })
+	beside, done := context.WithCancel(ctx)
+	var others, places sync.WaitGroup
+	others.Go(func() { s.reportHome(beside) })
+	others.Go(func() { s.hand.keep(beside) })
 	for range s.worker.Parallelism {
-		batches.Go(func() { s.batches(ctx, polling) })
+		places.Go(func() { (&place{shift: s}).work(ctx, polling) })
 	}
-	batches.Wait()
+	places.Wait()
 	done()
-	reporter.Wait()
+	others.Wait()
 }
 
 // finish ends the shift: no more polls begin. The first reason stands, but for
@@ -227,84 +239,4 @@ func (s *shift) obey(w registry.Worker) {
 	case registry.HandOver:
 		s.finish("hand over", nil)
 	}
-}
-
-// reportHome reports every minute. While a report fails it is repeated every
-// ten seconds; no handler starts once the last good one is too old.
-func (s *shift) reportHome(ctx context.Context) {
-	wait := ReportEvery
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		sent := time.Now()
-		s.mu.Lock()
-		counts := s.counts
-		counts.InHand = s.inHand
-		s.mu.Unlock()
-		worker, err := s.registry.ReportShift(ctx, s.post, s.token, sent, s.busyUntil(sent), counts)
-		switch {
-		case errors.Is(err, registry.ErrRelieved):
-			s.finish("relieved", nil)
-			return
-		case err != nil:
-			wait = reportAgain
-		default:
-			wait = ReportEvery
-			s.mu.Lock()
-			s.leasedTo = sent.Add(lease)
-			s.mu.Unlock()
-			s.obey(worker)
-		}
-	}
-}
-
-// mayStart says whether a handler may start now: it will end before the shift
-// does and before what the last report promised.
-func (s *shift) mayStart(timeout time.Duration) bool {
-	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.next != "relieved" && now.Before(s.leasedTo) && !now.Add(timeout).After(s.end)
-}
-
-// patience is how long this poll may wait for messages. 0 ends the shift.
-func (s *shift) patience() time.Duration {
-	now := time.Now()
-	left := s.end.Sub(now) - s.config.Handlers()
-	if left < time.Second {
-		s.finish("report home", nil)
-		return 0
-	}
-	s.mu.Lock()
-	if now.After(s.leasedTo) {
-		// Waiting for a report to get through is not idleness.
-		s.lastWork = now
-	}
-	idle := s.config.Idle - now.Sub(s.lastWork)
-	busy := s.inHand > 0
-	s.mu.Unlock()
-	switch {
-	case s.worker.Stay:
-		idle = longPoll
-	case busy:
-		idle = s.config.Idle
-	}
-	if idle <= 0 {
-		s.finish("go home", nil)
-		return 0
-	}
-	return min(max(idle.Round(time.Second), time.Second), left, longPoll)
-}
-
-// rate is the worker's measured service rate, messages a second, smoothed.
-func (s *shift) rate(messages int, took time.Duration) {
-	now := float64(messages) / max(took.Seconds(), 0.001) * float64(s.worker.Parallelism)
-	if s.counts.Rate == 0 {
-		s.counts.Rate = now
-		return
-	}
-	s.counts.Rate = math.Round((0.9*s.counts.Rate+0.1*now)*1000) / 1000
 }

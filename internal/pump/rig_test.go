@@ -187,6 +187,7 @@ func (r *rig) idle(token string) {
 	assert.Equal(r, token, w.LastToken)
 	assert.Zero(r, w.BusyUntil)
 	assert.Zero(r, w.InHand)
+	assert.Zero(r, w.InHandMessages)
 }
 
 // count counts calls of an operation from now on.

@@ -53,10 +53,10 @@ func TestAnIdleWorkerThatStaysPollsOnceAtATime(t *testing.T) {
 		out, err := r.shift("t1")
 		require.NoError(r, err)
 		assert.Equal(r, pump.Output{Next: "report home", Shift: 5}, out)
-		// Eight at once before the worker knows, then one at a time up to the
-		// end, less one handler.
+		// Six at once before the worker knows, as many as it has the memory for, then
+		// one at a time up to the end, less one handler.
 		assert.Equal(r, 830*time.Second, time.Since(r.began))
-		assert.Equal(r, 8+(830-20+19)/20, receives())
+		assert.Equal(r, 6+(830-20+19)/20, receives())
 	})
 }
 
@@ -304,7 +304,9 @@ func TestReports(t *testing.T) {
 		assert.Equal(r, taken, seen[0], "when the shift was taken")
 		reported := taken
 		reported.ReportedAt, reported.BusyUntil = "2000-01-01T00:01:00.000Z", r.began.Add(185*time.Second).UnixMilli()
-		reported.Counts = registry.Counts{Handled: 160, InHand: 2, Rate: 2.857}
+		reported.Counts = registry.Counts{Handled: 160, InHand: 2, InHandMessages: 20, Rate: 2.857}
+		assert.Len(r, seen[1].Holding, 20)
+		reported.Holding = seen[1].Holding
 		assert.Equal(r, reported, seen[1])
 	})
 }

@@ -131,6 +131,9 @@ type Counts struct {
 	Unmatched int64
 	// InHand is how many handler invocations run now.
 	InHand int
+	// InHandMessages is how many messages the worker holds, those that wait for a
+	// handler included. Those that wait in the queue for their backoff are none.
+	InHandMessages int
 	// Rate is messages a second, smoothed.
 	Rate float64
 	// Holding are the IDs of messages in hand at a report of the stream lane, at

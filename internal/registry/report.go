@@ -80,7 +80,7 @@ func (r *Registry) ReportShift(ctx context.Context, p Post, token string, now, b
 
 // EndShift takes back what the pump said about handlers: all have returned.
 func (r *Registry) EndShift(ctx context.Context, p Post, token string, now time.Time, c Counts) (Worker, error) {
-	c.InHand, c.Holding = 0, nil
+	c.InHand, c.InHandMessages, c.Holding = 0, 0, nil
 	w, err := r.write(ctx, p, c.set(r.at(p)).
 		Set("BusyUntil", 0).Set("ReportedAt", At(now)).Set("LastToken", token).Remove("Token").
 		If("$ = ?", "Token", token))
@@ -105,7 +105,7 @@ func (c Counts) set(u *dynamo.Update) *dynamo.Update {
 	}
 	return u.Set("Handled", c.Handled).Set("Failed", c.Failed).Set("Filtered", c.Filtered).
 		Set("Duplicates", c.Duplicates).Set("Unmatched", c.Unmatched).
-		Set("InHand", c.InHand).Set("Rate", c.Rate)
+		Set("InHand", c.InHand).Set("InHandMessages", c.InHandMessages).Set("Rate", c.Rate)
 }
 
 // BeginBatch is a poll's report home in the steps lane: before it receives, it

@@ -39,7 +39,7 @@ func TestTakeShift(t *testing.T) {
 }
 
 func TestReportShift(t *testing.T) {
-	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, Rate: 0.125, Holding: []string{"m-1", "m-2"}}
+	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, InHandMessages: 15, Rate: 0.125, Holding: []string{"m-1", "m-2"}}
 	report := func(r *rig) (registry.Worker, error) {
 		return r.ReportShift(r.Context(), post, "mine", minute1.Time(), minute2.Time(), done)
 	}
@@ -57,7 +57,7 @@ func TestReportShift(t *testing.T) {
 }
 
 func TestEndShift(t *testing.T) {
-	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, Rate: 0.125, Holding: []string{"m-1"}}
+	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, InHandMessages: 15, Rate: 0.125, Holding: []string{"m-1"}}
 	end := func(r *rig) (registry.Worker, error) {
 		return r.EndShift(r.Context(), post, "mine", minute1.Time(), done)
 	}
