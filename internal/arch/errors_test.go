@@ -8,6 +8,11 @@ const (
 	updateItemAPI = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html"
 	startAPI      = "https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html"
 	stepsErrors   = "https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html"
+	runTaskAPI    = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html"
+	batchErrors   = "https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html"
+	startBuildAPI = "https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html"
+	buildErrors   = "https://docs.aws.amazon.com/codebuild/latest/APIReference/CommonErrors.html"
+	lambdaCrashes = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"
 	dynamoErrors  = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html"
 )
 
@@ -20,6 +25,7 @@ const (
 var errorSources = map[string]string{
 	"States.ALL":               reservedNames,
 	"States.DataLimitExceeded": reservedNames,
+	"States.HeartbeatTimeout":  reservedNames,
 	"States.TaskFailed":        reservedNames,
 	"States.Timeout":           reservedNames,
 
@@ -28,6 +34,18 @@ var errorSources = map[string]string{
 	"Lambda.AWSLambdaException":              lambdaNames,
 	"Lambda.SdkClientException":              lambdaNames,
 	"Lambda.TooManyRequestsException":        lambdaAPI,
+	// A function that ran into its time-out or died.
+	"Lambda.Unknown":    lambdaNames,
+	"Sandbox.Timedout":  reservedNames,
+	"Runtime.ExitError": lambdaCrashes,
+
+	"ECS.ThrottlingException":                 runTaskAPI,
+	"ECS.SdkClientException":                  lambdaNames,
+	"Batch.ThrottlingException":               batchErrors,
+	"Batch.SdkClientException":                lambdaNames,
+	"CodeBuild.AccountLimitExceededException": startBuildAPI,
+	"CodeBuild.ThrottlingException":           buildErrors,
+	"CodeBuild.SdkClientException":            lambdaNames,
 
 	"DynamoDB.ConditionalCheckFailedException":        updateItemAPI,
 	"DynamoDB.InternalServerError":                    updateItemAPI,

@@ -59,7 +59,7 @@ type Config struct {
 
 // Validate refuses settings that cannot work.
 func (c Config) Validate() error {
-	err := errors.Join(c.Policy.Validate(), c.Settings.Validate())
+	err := errors.Join(c.Policy.Validate(), c.Settings.Validate(), c.Job.Validate(c.Target))
 	if routes, invalid := route.Parse(c.Routes); invalid == nil {
 		err = errors.Join(err, routes.Permit(c.RouteHandlers))
 	}
@@ -188,7 +188,10 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, died 
 
 // observe is what scale.Decide gets to see.
 func (t *tick) observe(depth queue.Depth) scale.Observation {
-	o := scale.Observation{Visible: depth.Visible, InFlight: depth.InFlight, Delayed: depth.Delayed, Deaths: t.control.Deaths}
+	o := scale.Observation{
+		Visible: depth.Visible, InFlight: depth.InFlight, Delayed: depth.Delayed, BackingOff: t.backingOff(depth.InFlight),
+		Deaths: t.control.Deaths,
+	}
 	if t.died != "" {
 		o.Deaths++
 	} else if o.Deaths > 0 {
@@ -304,7 +307,7 @@ func (t *tick) outdated(w registry.Worker) bool {
 	}
 	var input workerInput
 	err := json.Unmarshal([]byte(w.Input), &input)
-	return w.Lane == string(fleet.Steps) && (err != nil || input.Timeouts != steps.TimeoutsOf(t.config.Process.Timeout, t.config.Transform.Timeout))
+	return w.Lane == string(fleet.Steps) && (err != nil || input.Timeouts != steps.TimeoutsOf(t.config.Settings))
 }
 
 // workerInput is the input of a worker's execution.
@@ -330,7 +333,7 @@ type batchStart struct {
 func (a *Autoscaler) input(worker string) (string, error) {
 	input, err := json.Marshal(workerInput{
 		Fleet: a.config.Fleet, Worker: worker, Lane: string(a.config.Lane),
-		Timeouts: steps.TimeoutsOf(a.config.Process.Timeout, a.config.Transform.Timeout),
+		Timeouts: steps.TimeoutsOf(a.config.Settings),
 	})
 	if err != nil {
 		return "", fmt.Errorf("the input of worker %s: %w", worker, err)

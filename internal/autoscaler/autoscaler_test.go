@@ -22,7 +22,7 @@ func inputOf(worker, lane string) string {
 	// Each task has its handler's time-out and what comes on top: a minute of
 	// throttling for those that invoke the handler themselves, half a minute.
 	return `{"fleet":"jobs","worker":"` + worker + `","lane":"` + lane + `",` +
-		`"timeouts":{"transform":110,"process":60,"processLarge":120},"pump":{"shift":0},"batch":{"seq":0,"empty":0}}`
+		`"timeouts":{"transform":110,"process":60,"processLarge":120,"heartbeat":1,"transformHeartbeat":1,"silence":1},"pump":{"shift":0},"batch":{"seq":0,"empty":0}}`
 }
 
 func TestAFreshStart(t *testing.T) {

@@ -110,8 +110,8 @@ type Settings struct {
 	// Transform is optional.
 	Transform handler.Target
 	// Heartbeat is how long a task of callback mode may be silent, and for how
-	// long the message of a job is held after its worker died. No longer than
-	// Process may take.
+	// long the message of a job is held after its worker died. No longer than the
+	// longest that is waited for may take.
 	Heartbeat time.Duration
 
 	// BatchSize is the most messages of one event.
@@ -140,10 +140,21 @@ type Settings struct {
 	BodiesInState Bodies
 }
 
+// Waits says whether the state machine waits for the end of what a stage starts,
+// for as long as that may take: a task with a token, or a job.
+func (s Settings) Waits(stage handler.Stage) bool {
+	if stage == handler.Transform {
+		return s.Transform.Is() && s.TransformMode == Callback
+	}
+	return s.Mode == Callback || s.Target != Lambda
+}
+
 // Single says whether a handler gets one message at a time: a task token and a
 // job are for one, and in a FIFO queue each must be settled before its successor
 // starts.
-func (s Settings) Single() bool { return s.Mode == Callback || s.Target != Lambda || s.Fifo }
+func (s Settings) Single() bool {
+	return s.Waits(handler.Transform) || s.Waits(handler.Process) || s.Fifo
+}
 
 // Batch is the most messages that one event holds.
 func (s Settings) Batch() int {
@@ -156,7 +167,7 @@ func (s Settings) Batch() int {
 // Handlers is how long both handlers of a batch take at most.
 func (s Settings) Handlers() time.Duration { return s.Process.Timeout + s.Transform.Timeout }
 
-// Job is what a job's start needs beside its message: part of a worker's input,
+// Job is what a job's start needs beside its message. It travels with each batch,
 // since a definition cannot take lists from the template.
 type Job struct {
 	ARN string `json:"arn"`

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
 )
 
@@ -13,6 +15,9 @@ const (
 	// maxFunction is the longest that Lambda lets a function run.
 	// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 	maxFunction = 15 * time.Minute
+	// maxCarried is the longest that a handler may take which another function
+	// invokes and waits for.
+	maxCarried = 14 * time.Minute
 	// maxTask is the longest that an execution may wait.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 	maxTask = 365 * 24 * time.Hour
@@ -42,15 +47,17 @@ func (s Settings) Validate() error {
 	known(&errs, "BodiesInState", s.BodiesInState, SmallBodies, NoBodies)
 
 	job := s.Target != Lambda
-	waits := s.Mode == Callback || job
+	waits := s.Waits(handler.Process)
 	refuse(!job && !s.Process.Is(), "ProcessHandler is empty: name the function that processes messages, or set Target to a job")
 	refuse(job && s.Lane != Steps, "Target is %s and Lane is %s: a job outlasts a shift; use Lane steps", s.Target, s.Lane)
 	refuse(job && s.Mode == Async, "Target is %s and Mode is async: a job's message is held until the job ends; use Mode sync, or callback with a task token", s.Target)
+	refuse(s.Mode == Callback && (s.Target == Batch || s.Target == CodeBuild), "Mode is callback and Target is %s: Step Functions passes no task token to it; use Mode sync, or Target ecs or execution", s.Target)
 	refuse(job && s.Routes != "", "Target is %s and there are Routes: routes choose between Lambda functions; use one fleet for each job", s.Target)
 	refuse(s.Mode == Callback && s.Lane != Steps, "Mode is callback and Lane is %s: only a state machine waits for a task token; use Lane steps", s.Lane)
 	refuse(s.TransformMode == Async, "TransformMode is async: the transform handler's reply is the messages to process, and an asynchronous invocation has none; use sync or callback")
 	refuse(s.TransformMode == Callback && s.Transform.Is() && s.Lane != Steps, "TransformMode is callback and Lane is %s: only a state machine waits for a task token; use Lane steps", s.Lane)
 	refuse(s.TransformMode == Callback && s.Transform.Is() && s.BodiesInState == NoBodies, "TransformMode is callback and BodiesInState is never: what is reported with a task token is kept in the execution's history; use TransformMode sync")
+	refuse(s.BodiesInState == NoBodies && s.Lane == Steps && !waits && s.Mode == Sync && s.Process.Timeout > maxCarried, "BodiesInState is never and ProcessTimeoutSeconds is %d: a function of Muster's hands the bodies to the handler and waits for it, for %d seconds at most; use Mode callback or Lane stream", seconds(s.Process.Timeout), seconds(maxCarried))
 	refuse(s.Fifo && s.Mode == Async, "the queue is FIFO and Mode is async: Lambda starts asynchronous events in any order; use Mode sync")
 	refuse(s.Fifo && s.BatchingWindow > 0, "the queue is FIFO and BatchingWindowSeconds is %d: no message starts before its predecessor is settled, so there is nothing to gather; use 0", seconds(s.BatchingWindow))
 	refuse(s.Fifo && waits && s.Process.Timeout > maxFifoTask, "the queue is FIFO and ProcessTimeoutSeconds is %d: SQS holds a message for 12 hours and no longer, and out of its queue it would not block its group; use at most %d", seconds(s.Process.Timeout), seconds(maxFifoTask))
@@ -62,6 +69,31 @@ func (s Settings) Validate() error {
 	refuse(s.BatchingWindow > 0 && s.Lane != Stream, "BatchingWindowSeconds is %d and Lane is %s: only the stream lane gathers messages; use Lane stream", seconds(s.BatchingWindow), s.Lane)
 	refuse(s.Unmatched != ToHandler && s.Routes == "", "Unmatched is %s and there are no Routes: every message is unmatched; set Routes", s.Unmatched)
 	errs = append(errs, s.validateRouting())
+	return errors.Join(errs...)
+}
+
+// Validate refuses a job that cannot start, for the target that it is.
+func (j Job) Validate(target Target) error {
+	var errs []error
+	need := func(value, parameter, what string) {
+		if value == "" {
+			errs = append(errs, fmt.Errorf("Target is %s and %s is empty: name %s", target, parameter, what))
+		}
+	}
+	switch target {
+	case Execution:
+		need(j.ARN, "JobArn", "the state machine")
+	case ECS:
+		need(j.ARN, "JobArn", "the task definition")
+		need(j.QueueARN, "JobQueueArn", "the cluster")
+		need(j.Container, "JobContainer", "the container that gets the message")
+		need(strings.Join(j.Subnets, ","), "JobSubnets", "the task's subnets")
+	case Batch:
+		need(j.ARN, "JobArn", "the job definition")
+		need(j.QueueARN, "JobQueueArn", "the job queue")
+	case CodeBuild:
+		need(j.ARN, "JobArn", "the project")
+	}
 	return errors.Join(errs...)
 }
 

@@ -117,7 +117,12 @@ func (s *settings) fleet() fleet.Settings {
 		f.Process = handler.Target{Timeout: s.seconds("PROCESS_TIMEOUT_SECONDS")}
 	}
 	f.Lane = f.Lane.Resolve(f.Mode, f.TransformMode, f.Target)
-	f.Heartbeat = min(f.Heartbeat, f.Process.Timeout)
+	// What is waited for is not silent for longer than it may take.
+	longest := f.Process.Timeout
+	if f.Waits(handler.Transform) {
+		longest = max(longest, f.Transform.Timeout)
+	}
+	f.Heartbeat = min(f.Heartbeat, longest)
 	return f
 }
 

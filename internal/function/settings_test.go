@@ -149,7 +149,8 @@ func TestErrorsNameEveryVariable(t *testing.T) {
 			"MAX_CONCURRENCY", "PARALLELISM", "MIN_WORKERS", "MESSAGES_PER_WORKER", "STEP_LIMIT", "SCALE_IN_HOLD_SECONDS",
 			"LIVENESS_SECONDS", "WORKER_STATE_MACHINE", "WORKER_REVISION",
 		}),
-		"pump": every, "poll": every, "courier": every, "settle": every,
+		"poll": slices.Concat(every, []string{"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP"}),
+		"pump": every, "courier": every, "settle": every,
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := wires[name](in(nil))

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/httpclient"
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/steps"
@@ -78,25 +79,25 @@ func Pump(cfg aws.Config, lookup Lookup) (func(context.Context, pump.Input) (pum
 // Poll receives a batch for a worker of the steps lane: the Poll state.
 func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput) (steps.Batch, error), error) {
 	s := settings{lookup: lookup}
-	c := s.fleet()
+	c, job := s.fleet(), s.job()
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	lane := steps.New(cfg, c)
+	lane := steps.New(cfg, c, job)
 	return named(func(ctx context.Context, in steps.PollInput) (steps.Batch, error) {
 		return lane.Poll(ctx, requestID(ctx), in)
 	}), nil
 }
 
-// Courier hands a batch to a handler whole: the Transform and Process large
-// states of the steps lane.
+// Courier hands a batch to a handler whole: the Transform state of the steps
+// lane, and those with "large" in their names.
 func Courier(cfg aws.Config, lookup Lookup) (func(context.Context, steps.CourierInput) (steps.Batch, error), error) {
 	s := settings{lookup: lookup}
 	c := s.fleet()
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	lane := steps.New(cfg, c)
+	lane := steps.New(cfg, c, fleet.Job{})
 	return named(func(ctx context.Context, in steps.CourierInput) (steps.Batch, error) {
 		return lane.Deliver(ctx, requestID(ctx), in)
 	}), nil
@@ -110,7 +111,7 @@ func Settle(cfg aws.Config, lookup Lookup) (func(context.Context, steps.SettleIn
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	return named(steps.New(cfg, c).Settle), nil
+	return named(steps.New(cfg, c, fleet.Job{}).Settle), nil
 }
 
 // requestID names this invocation: Lambda's request ID, or a new one where

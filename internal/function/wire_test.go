@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/registry"
@@ -93,8 +94,10 @@ func TestTheAutoscalerIsWired(t *testing.T) {
 		start := starts[0].(map[string]any)
 		assert.Equal(r, map[string]any{
 			"fleet": "jobs", "worker": start["worker"], "lane": "stream",
-			"timeouts": map[string]any{"process": 61.0, "processLarge": 121.0, "transform": 111.0},
-			"pump":     map[string]any{"shift": 0.0}, "batch": map[string]any{"seq": 0.0, "empty": 0.0},
+			"timeouts": map[string]any{
+				"process": 61.0, "processLarge": 121.0, "transform": 111.0, "heartbeat": 29.0, "transformHeartbeat": 21.0, "silence": 29.0,
+			},
+			"pump": map[string]any{"shift": 0.0}, "batch": map[string]any{"seq": 0.0, "empty": 0.0},
 		}, start["input"])
 		assert.Contains(r, reply["reason"], "the minimum keeps 3")
 	})
@@ -115,9 +118,9 @@ func TestThePumpIsWired(t *testing.T) {
 func TestTheStepsLaneIsWired(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.send(strings.Repeat("x", 200_000))
-		batch := invoke(r, Poll, `{"fleet":"jobs","worker":"a","execution":"worker-a-1","seq":0,"empty":0}`)
+		batch := invoke(r, Poll, `{"fleet":"jobs","worker":"a","execution":"worker-a-1","seq":0,"empty":0,"timeouts":{"heartbeat":9}}`)
 		assert.Equal(r, "transform", batch["next"])
-		assert.Equal(r, "jobs/worker-a-1/request-7.json", batch["object"])
+		assert.Equal(r, "bodies/jobs/worker-a-1/request-7.json", batch["object"])
 
 		state, err := json.Marshal(batch)
 		require.NoError(r, err)
@@ -153,6 +156,7 @@ func TestErrorsAreNamed(t *testing.T) {
 		"none":               {nil, nil},
 		"our own":            {fmt.Errorf("the batch is no event: %w", errors.New("eof")), messages.InvokeResponse_Error{Type: "Muster.Failed", Message: "the batch is no event: eof"}},
 		"AWS's":              {refused, messages.InvokeResponse_Error{Type: "AccessDenied", Message: "receive from jobs: api error AccessDenied: not yours"}},
+		"a handler's":        {fmt.Errorf("hand over: %w", &handler.FunctionError{Type: "errorString", Message: "no"}), messages.InvokeResponse_Error{Type: "errorString", Message: "no"}},
 		"AWS's among others": {errors.Join(errors.New("first"), refused), messages.InvokeResponse_Error{Type: "AccessDenied", Message: "first\nreceive from jobs: api error AccessDenied: not yours"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -127,17 +127,23 @@ func FailedItems(records []Record, list json.RawMessage) Failures {
 // itemFailure is the failure of one entry with its retryAfterSeconds.
 func itemFailure(retryAfter json.RawMessage) Failure {
 	f := Failure{Reason: reported}
+	f.Retry(retryAfter)
+	return f
+}
+
+// Retry sets the failure's backoff to a retryAfterSeconds: whole seconds, 0 to
+// 43200. Another value is noted in the reason; none at all changes nothing.
+func (f *Failure) Retry(retryAfter json.RawMessage) {
 	if len(retryAfter) == 0 || bytes.Equal(retryAfter, []byte("null")) {
-		return f
+		return
 	}
 	seconds, err := strconv.ParseFloat(string(retryAfter), 64)
 	if err != nil || seconds != math.Trunc(seconds) || seconds < 0 || seconds > MaxVisibility.Seconds() {
 		f.Reason += fmt.Sprintf(", with retryAfterSeconds %.40s, which is not whole seconds from 0 to %d: the fleet's backoff applies", retryAfter, int(MaxVisibility.Seconds()))
-		return f
+		return
 	}
 	delay := time.Duration(seconds) * time.Second
 	f.RetryAfter = &delay
-	return f
 }
 
 // Transformed is what a transform handler made of a batch.

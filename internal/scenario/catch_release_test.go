@@ -57,5 +57,5 @@ func (f *trial) shipped(ctx context.Context, name string) (any, error) {
 
 // batchOf is a batch without messages, as a function of the steps lane answers.
 func batchOf(next string) string {
-	return `{"next":"` + next + `","seq":1,"empty":0,"busyUntil":"2000-01-01T00:01:00Z","event":{"Records":[]},"object":"","messages":[],"reply":null,"error":null}`
+	return `{"next":"` + next + `","seq":1,"empty":0,"busyUntil":"2000-01-01T00:01:00Z","event":{"Records":[]},"object":"","messages":[],"handler":"","transformHandler":"","job":null,"reply":null,"error":null,"silence":null}`
 }

@@ -86,7 +86,7 @@ func stepsTurns() []turn {
 		{
 			name:    "transforms a batch",
 			options: scenario.Options{Transform: unchanged},
-			path:    toPoll + "Transform > Transformed? > " + process,
+			path:    toPoll + "Transform > Messages? > " + process,
 			status:  "SUCCEEDED",
 		},
 		{
@@ -96,7 +96,7 @@ func stepsTurns() []turn {
 			}), Process: nil},
 			send:   []string{},
 			before: func(f *trial) { f.sendUncounted("of no interest") },
-			path:   toPoll + "Transform > Transformed? > " + lastly,
+			path:   toPoll + "Transform > Messages? > " + lastly,
 			status: "SUCCEEDED",
 		},
 		{
@@ -107,13 +107,13 @@ func stepsTurns() []turn {
 				}
 				return e, nil
 			}},
-			path:   toPoll + "Transform > Transformed? > Process large > Processed large? > " + lastly,
+			path:   toPoll + "Transform > Messages? > Process large > Messages? > " + lastly,
 			status: "SUCCEEDED",
 		},
 		{
 			name:   "processes a large batch",
 			send:   []string{large},
-			path:   toPoll + "Process large > Processed large? > " + lastly,
+			path:   toPoll + "Process large > Messages? > " + lastly,
 			status: "SUCCEEDED",
 		},
 		{
@@ -121,7 +121,7 @@ func stepsTurns() []turn {
 			options: scenario.Options{Transform: unchanged},
 			faults:  []api.Fault{invoke("jobs-courier", api.Fault{Kind: api.Delay, For: 5 * time.Second, Times: 1})},
 			during:  freed(3 * time.Second),
-			path:    toPoll + "Transform > Transformed? > Relieved",
+			path:    toPoll + "Transform > Messages? > Relieved",
 			status:  "FAILED", failure: "Muster.Relieved",
 		},
 		{
@@ -129,21 +129,21 @@ func stepsTurns() []turn {
 			send:   []string{large},
 			faults: []api.Fault{invoke("jobs-courier", api.Fault{Kind: api.Delay, For: 5 * time.Second, Times: 1})},
 			during: freed(3 * time.Second),
-			path:   toPoll + "Process large > Processed large? > Relieved",
+			path:   toPoll + "Process large > Messages? > Relieved",
 			status: "FAILED", failure: "Muster.Relieved",
 		},
 		{
 			name:    "the courier of a transform is of another release",
 			options: scenario.Options{Transform: unchanged},
 			before:  otherRelease("courier", batchOf("take a break")),
-			path:    toPoll + "Transform > Transformed? > Unknown next step",
+			path:    toPoll + "Transform > Messages? > Unknown next step",
 			status:  "FAILED", failure: "Muster.UnknownNextStep",
 		},
 		{
 			name:   "the courier of a large batch is of another release",
 			send:   []string{large},
 			before: otherRelease("courier", batchOf("take a break")),
-			path:   toPoll + "Process large > Processed large? > Unknown next step",
+			path:   toPoll + "Process large > Messages? > Unknown next step",
 			status: "FAILED", failure: "Muster.UnknownNextStep",
 		},
 	}
@@ -157,32 +157,32 @@ func stageTurns() []turn {
 		{
 			name:    "transform is throttled",
 			options: scenario.Options{Transform: unchanged},
-			faults:  []api.Fault{invoke("jobs-courier", times(6, throttled()))},
+			faults:  []api.Fault{invoke("jobs-courier", times(5, throttled()))},
 			path:    toPoll + "Transform > " + lastly,
 		},
 		{
 			name:    "transform's reply is lost",
 			options: scenario.Options{Transform: unchanged},
 			faults:  []api.Fault{invoke("jobs-courier", api.Fault{Kind: api.LoseReply, Times: 1})},
-			path:    toPoll + "Transform > A handler may still run > Settle > Poll > Messages? > Transform > Transformed? > " + process,
+			path:    toPoll + "Transform > A handler may still run > Settle > Poll > Messages? > Transform > Messages? > " + process,
 		},
 		{
 			name:    "transform's reply comes too late",
 			options: scenario.Options{Transform: unchanged},
 			faults:  []api.Fault{invoke("jobs-courier", api.Fault{Kind: api.DelayReply, For: 10 * time.Minute, Times: 1})},
-			path:    toPoll + "Transform > A handler may still run > Settle > Poll > Messages? > Transform > Transformed? > " + process,
+			path:    toPoll + "Transform > A handler may still run > Settle > Poll > Messages? > Transform > Messages? > " + process,
 		},
 		{
 			name:    "transform's courier loses the batch",
 			options: scenario.Options{Transform: unchanged},
 			send:    []string{large},
 			faults:  []api.Fault{within("jobs-courier", "s3", "GetObject", times(1, fails(404, "NoSuchKey", "The specified key does not exist.")))},
-			path:    toPoll + "Transform > A handler may still run > Settle > Poll > Messages? > Transform > Transformed? > Process large > Processed large? > " + lastly,
+			path:    toPoll + "Transform > A handler may still run > Settle > Poll > Messages? > Transform > Messages? > Process large > Messages? > " + lastly,
 		},
 		{
 			name:    "the transform handler fails",
 			options: scenario.Options{Transform: failing(unchanged)},
-			path:    toPoll + "Transform > Transformed? > Settle > Poll > Messages? > Transform > Transformed? > " + process,
+			path:    toPoll + "Transform > Messages? > Settle > Poll > Messages? > Transform > Messages? > " + process,
 		},
 		{
 			name:    "process fails",
@@ -204,7 +204,7 @@ func stageTurns() []turn {
 		},
 		{
 			name:   "process is throttled",
-			faults: []api.Fault{invoke("process", times(6, throttled()))},
+			faults: []api.Fault{invoke("process", times(5, throttled()))},
 			path:   toPoll + "Process > " + lastly,
 		},
 		{
@@ -240,26 +240,26 @@ func stageTurns() []turn {
 		{
 			name:   "process large is throttled",
 			send:   []string{large},
-			faults: []api.Fault{invoke("jobs-courier", times(6, throttled()))},
+			faults: []api.Fault{invoke("jobs-courier", times(5, throttled()))},
 			path:   toPoll + "Process large > " + lastly,
 		},
 		{
 			name:   "process large's reply is lost",
 			send:   []string{large},
 			faults: []api.Fault{invoke("jobs-courier", api.Fault{Kind: api.LoseReply, Times: 1})},
-			path:   toPoll + "Process large > A handler may still run > Settle > Poll > Messages? > Process large > Processed large? > " + lastly,
+			path:   toPoll + "Process large > A handler may still run > Settle > Poll > Messages? > Process large > Messages? > " + lastly,
 		},
 		{
 			name:   "process large's courier loses the batch",
 			send:   []string{large},
 			faults: []api.Fault{within("jobs-courier", "s3", "GetObject", times(1, fails(404, "NoSuchKey", "The specified key does not exist.")))},
-			path:   toPoll + "Process large > A handler may still run > Settle > Poll > Messages? > Process large > Processed large? > " + lastly,
+			path:   toPoll + "Process large > A handler may still run > Settle > Poll > Messages? > Process large > Messages? > " + lastly,
 		},
 		{
 			name:    "the handler of a large batch fails",
 			options: scenario.Options{Process: failing(quick)},
 			send:    []string{large},
-			path:    toPoll + "Process large > Processed large? > Settle > Poll > Messages? > Process large > Processed large? > " + lastly,
+			path:    toPoll + "Process large > Messages? > Settle > Poll > Messages? > Process large > Messages? > " + lastly,
 		},
 	}
 	for i := range turns {

@@ -8,23 +8,35 @@ import (
 
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
 )
 
-// CourierInput comes from the Transform and Process large states.
+// CourierInput comes from the states that hand a batch to a handler whole.
 type CourierInput struct {
+	// Stage is that of the handler, or "transformed": the transform task has
+	// reported its output, which is in the batch's reply.
 	Stage     handler.Stage `json:"stage"`
 	Fleet     string        `json:"fleet"`
 	Worker    string        `json:"worker"`
 	Execution string        `json:"execution"`
-	Batch     Batch         `json:"batch"`
+	// TaskToken is that of a callback state. Empty for the others, where the reply
+	// of the handler is waited for.
+	TaskToken string `json:"taskToken"`
+	Batch     Batch  `json:"batch"`
 }
+
+// transformed is the stage after a transform task.
+const transformed handler.Stage = "transformed"
 
 // Deliver hands the batch's records to the stage's handler whole, and returns
 // the batch with what became of each message.
 func (l *Lane) Deliver(ctx context.Context, request string, in CourierInput) (Batch, error) {
 	b := in.Batch
-	target := l.target(in.Stage)
+	if in.Stage == transformed {
+		return l.applyTransform(ctx, request, in)
+	}
+	target := l.target(in.Stage, b)
 	if !target.Is() {
 		return b, fmt.Errorf("the courier was asked for the %q stage, which has no handler", in.Stage)
 	}
@@ -32,16 +44,22 @@ func (l *Lane) Deliver(ctx context.Context, request string, in CourierInput) (Ba
 	if err != nil {
 		return b, err
 	}
-	c := courier{
-		Lane: l, ctx: ctx, batch: &b, post: registry.Post{Worker: in.Worker, Execution: in.Execution}, target: target,
-		lastStart: time.Now().Add(handler.Patience),
+	c := l.courier(ctx, in, &b, target)
+	if in.TaskToken != "" {
+		return b, c.handTask(ctx, records, in.TaskToken)
 	}
-	if !c.inTime(time.Now()) {
-		c.mark(message.All(records, fmt.Sprintf("%s handler: a batch too large for state reaches only handlers with a time-out of at most 14 minutes; this one's is %s", in.Stage, target.Timeout)), in.Stage)
-		b.Next = "settle"
+	if l.config.Waits(in.Stage) {
+		// The fleet was changed since: without a token nobody waits for the task.
+		c.mark(records, Unstarted)
+		b.Next = settleNext
 		return b, nil
 	}
-	result, err := l.invoker.Run(ctx, in.Stage, target, records, handler.When(c.mayStart))
+	if !c.inTime(time.Now()) {
+		c.fail(message.All(records, fmt.Sprintf("%s handler: a batch that does not travel in state reaches only handlers with a time-out of at most 14 minutes; this one's is %s", in.Stage, target.Timeout)))
+		b.Next = settleNext
+		return b, nil
+	}
+	result, err := l.invoker.Run(ctx, in.Stage, target, records, c.admit)
 	if err != nil {
 		return b, err
 	}
@@ -56,42 +74,54 @@ func (l *Lane) Deliver(ctx context.Context, request string, in CourierInput) (Ba
 			return b, ctx.Err()
 		}
 	}
-	c.mark(result.Failed, in.Stage)
-	for i := range b.Messages {
-		m := &b.Messages[i]
-		for _, id := range result.Filtered {
-			if m.MessageID == id {
-				m.Outcome = Filtered
-			}
-		}
-		for _, r := range result.Unstarted {
-			if m.MessageID == r.MessageID {
-				m.Outcome = Unstarted
-			}
-		}
-		for _, r := range result.Throttled {
-			if m.MessageID == r.MessageID {
-				m.Outcome = Throttled
-			}
-		}
-		if in.Stage == handler.Process && m.Outcome == Pending {
-			m.Outcome = Handled
-		}
-	}
-	b.Next = "settle"
-	if in.Stage == handler.Transform && len(result.Kept) > 0 {
-		return b, l.carry(ctx, &b, result.Kept, fmt.Sprintf("%s/%s/%s.json", l.config.Fleet, in.Execution, request))
-	}
-	b.Event = message.Event{Records: []message.Record{}}
-	return b, nil
+	return b, c.conclude(ctx, request, result)
 }
 
+// applyTransform makes of a transform task's output what a transform handler's
+// reply makes of a batch.
+func (l *Lane) applyTransform(ctx context.Context, request string, in CourierInput) (Batch, error) {
+	b := in.Batch
+	records, err := l.records(ctx, b)
+	if err != nil {
+		return b, err
+	}
+	var reply []byte
+	if b.Reply != nil {
+		reply = b.Reply.Transformed
+	}
+	b.Reply = nil
+	result := handler.Result{Transformed: message.TransformReply(records, reply)}
+	for id, f := range result.Failed {
+		f.Reason = "transform task: " + f.Reason
+		result.Failed[id] = f
+	}
+	// The task was held by its heartbeats: from here on the next stage's time
+	// counts.
+	in.Stage = handler.Process
+	c := l.courier(ctx, in, &b, handler.Target{})
+	started := c.start(result.Kept)
+	c.stage = handler.Transform
+	if errors.Is(c.err, registry.ErrRelieved) {
+		b.Next = "relieved"
+		return b, nil
+	}
+	if len(started) < len(result.Kept) {
+		result.Unstarted, result.Kept = result.Kept, nil
+	}
+	return b, c.conclude(ctx, request, result)
+}
+
+// courier is one invocation of the courier.
 type courier struct {
 	*Lane
-	ctx    context.Context
-	batch  *Batch
-	post   registry.Post
-	target handler.Target
+	// deadline of the invocation. Zero for none.
+	deadline  time.Time
+	ctx       context.Context
+	execution string
+	stage     handler.Stage
+	batch     *Batch
+	post      registry.Post
+	target    handler.Target
 	// lastStart is when the last handler may start. One that starts later, as the
 	// last of several events, outlasts the state's time-out: what the others did
 	// would be lost, and the worker go on beside it.
@@ -100,31 +130,114 @@ type courier struct {
 	err error
 }
 
+func (l *Lane) courier(ctx context.Context, in CourierInput, b *Batch, target handler.Target) *courier {
+	deadline, _ := ctx.Deadline()
+	return &courier{
+		Lane: l, ctx: ctx, deadline: deadline, execution: in.Execution, stage: in.Stage, batch: b,
+		post: registry.Post{Worker: in.Worker, Execution: in.Execution}, target: target,
+		lastStart: time.Now().Add(handler.Patience),
+	}
+}
+
+// conclude notes what became of the messages, and what is next for the batch.
+func (c *courier) conclude(ctx context.Context, request string, result handler.Result) error {
+	b := c.batch
+	c.fail(result.Failed)
+	c.mark(result.Unstarted, Unstarted)
+	c.mark(result.Throttled, Throttled)
+	for i := range b.Messages {
+		m := &b.Messages[i]
+		for _, id := range result.Filtered {
+			if m.MessageID == id {
+				m.Outcome = Filtered
+			}
+		}
+		if c.stage == handler.Process && m.Outcome == Pending {
+			m.Outcome = Handled
+		}
+	}
+	if c.stage == handler.Transform && len(result.Kept) > 0 {
+		return c.carry(ctx, b, handler.Process, result.Kept, c.key(c.execution, request))
+	}
+	b.Next, b.Event = settleNext, message.Event{Records: []message.Record{}}
+	return nil
+}
+
 // inTime says whether a handler that starts now ends while this invocation runs.
 func (c *courier) inTime(now time.Time) bool {
-	deadline, ok := c.ctx.Deadline()
-	return !ok || now.Add(c.target.Timeout+overhead).Before(deadline)
+	return c.deadline.IsZero() || now.Add(c.target.Lasts()+overhead).Before(c.deadline)
 }
 
-// mayStart tells the registry that a handler starts: this invocation may have
-// outlived its execution, whose slot may be somebody else's by now.
-func (c *courier) mayStart() bool {
-	now := time.Now()
-	if c.err != nil || !c.inTime(now) || now.After(c.lastStart) {
-		return false
+// admit lets those of the records through that may be handed to a handler now
+// whose reply this invocation waits for.
+func (c *courier) admit(records []message.Record) []message.Record {
+	if now := time.Now(); !c.inTime(now) || now.After(c.lastStart) {
+		return nil
 	}
-	busyUntil := now.Add(busyFor(c.config))
-	_, c.err = c.registry.ExtendBatch(c.ctx, c.post, c.batch.Seq, now, busyUntil)
-	c.batch.BusyUntil = string(registry.At(busyUntil))
-	return c.err == nil
+	return c.start(records)
 }
 
-func (c *courier) mark(failed message.Failures, stage handler.Stage) {
+// start lets those of the records through that may be handed to a handler now.
+// It tells the registry that a handler starts, for this invocation may have
+// outlived its execution, whose slot may be somebody else's by now; and it keeps
+// the messages invisible to the handler's end, or else does not start it.
+func (c *courier) start(records []message.Record) []message.Record {
+	if c.err != nil || len(records) == 0 {
+		return nil
+	}
+	now := time.Now()
+	busyUntil := now.Add(busyFor(c.config))
+	if _, c.err = c.registry.ExtendBatch(c.ctx, c.post, c.batch.Seq, now, busyUntil); c.err != nil {
+		return nil
+	}
+	c.batch.BusyUntil = string(registry.At(now.Add(mayRunFor(c.config, c.stage, c.batch.Next))))
+	return c.cover(records)
+}
+
+// cover keeps messages invisible until the handler of the stage has ended, and
+// leaves out those with which that fails.
+func (c *courier) cover(records []message.Record) []message.Record {
+	held := make([]queue.Held, 0, len(records))
+	for _, m := range c.batch.Messages {
+		for _, r := range records {
+			if m.MessageID == r.MessageID {
+				held = append(held, m.Held)
+			}
+		}
+	}
+	d := coveredFor(c.config, c.stage)
+	// The error is said by what is undone.
+	undone, _ := c.queue.Hide(c.ctx, held, func(queue.Held) time.Duration { return d })
+	lost := map[string]bool{}
+	for _, h := range append(undone.Gone, undone.Failed...) {
+		lost[h.MessageID] = true
+	}
+	var covered []message.Record
+	for _, r := range records {
+		if !lost[r.MessageID] {
+			covered = append(covered, r)
+		}
+	}
+	return covered
+}
+
+func (c *courier) fail(failed message.Failures) {
 	for i := range c.batch.Messages {
 		m := &c.batch.Messages[i]
 		if f, ok := failed[m.MessageID]; ok {
 			f.Reason = registry.Shorten(f.Reason)
-			m.fail(stage, f)
+			m.fail(c.stage, f)
+		}
+	}
+}
+
+func (c *courier) mark(records []message.Record, o Outcome) {
+	for i := range c.batch.Messages {
+		m := &c.batch.Messages[i]
+		for _, r := range records {
+			if m.MessageID == r.MessageID {
+				m.Outcome = o
+			}
 		}
 	}
 }

@@ -3,9 +3,10 @@ package steps
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
+	"github.com/musterq/muster/internal/fleet"
+	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
@@ -19,7 +20,14 @@ type PollInput struct {
 	// Seq and Empty of the batch before.
 	Seq   int64 `json:"seq"`
 	Empty int   `json:"empty"`
+	// Timeouts of the execution's input. Nil in one of an older definition, without
+	// Heartbeat in one that an older autoscaler started.
+	Timeouts *Timeouts `json:"timeouts"`
 }
+
+// old says whether the execution has but the states of an older definition, or
+// lacks the input that the others need.
+func (in PollInput) old() bool { return in.Timeouts == nil || in.Timeouts.Heartbeat == 0 }
 
 // Poll reports home, then receives a batch. request names this invocation.
 func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, error) {
@@ -37,12 +45,19 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 		b.Next = "go home"
 	case worker.Orders == registry.HandOver || b.Seq >= lastBatch:
 		b.Next = "hand over"
+	case in.old() && !knowsOnly(l.config):
+		// A successor would get the same input: the autoscaler starts another worker.
+		b.Next = "go home"
 	}
 	if b.Next != "" {
 		return b, nil
 	}
 	wait := min(longPoll, l.config.Idle)
-	records, err := l.queue.Receive(ctx, l.config.Batch(), wait, busyFor(l.config))
+	stage := handler.Process
+	if l.config.Transform.Is() {
+		stage = handler.Transform
+	}
+	records, err := l.queue.Receive(ctx, l.config.Batch(), wait, hiddenFor(l.config, stage))
 	if err != nil {
 		return b, err
 	}
@@ -58,11 +73,9 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 	for _, h := range queue.Hold(records) {
 		b.Messages = append(b.Messages, Item{Held: h})
 	}
-	if err := l.carry(ctx, &b, records, fmt.Sprintf("%s/%s/%s.json", l.config.Fleet, in.Execution, request)); err != nil {
-		return b, err
+	b.Handler, b.TransformHandler = l.config.Process.ARN, l.config.Transform.ARN
+	if l.config.Target != fleet.Lambda {
+		b.Handler, b.Job = l.job.ARN, l.newJob(in.Worker, b, records[0])
 	}
-	if l.config.Transform.Is() {
-		b.Next = "transform"
-	}
-	return b, nil
+	return b, l.carry(ctx, &b, stage, records, l.key(in.Execution, request))
 }

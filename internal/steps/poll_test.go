@@ -14,9 +14,13 @@ import (
 	"github.com/musterq/muster/internal/steps"
 )
 
-// 20 s of waiting, the handler's 30, a minute of throttling, a minute for two
-// states, 15 s for clocks that differ.
-const busyFor = 185 * time.Second
+const (
+	// 20 s of waiting, the handler's 30, a minute of throttling, a minute for two
+	// states, 15 s for clocks that differ.
+	busyFor = 185 * time.Second
+	// The handler's 30 s and 55.
+	hiddenFor = 85 * time.Second
+)
 
 func TestPollTakesABatch(t *testing.T) {
 	inBubble(t, slot(), func(r *rig) {
@@ -29,19 +33,19 @@ func TestPollTakesABatch(t *testing.T) {
 		received := b.Messages[0].Received
 		assert.True(r, received.Equal(time.Now()))
 		assert.Equal(r, steps.Batch{
-			Next: "process", Seq: 1, Empty: 0, BusyUntil: "2000-01-01T00:03:05.000Z", Event: b.Event,
+			Next: "process", Seq: 1, Empty: 0, BusyUntil: "2000-01-01T00:01:20.000Z", Event: b.Event, Handler: r.arn("process"),
 			Messages: []steps.Item{
 				{Held: queue.Held{MessageID: ids[0], ReceiptHandle: b.Event.Records[0].ReceiptHandle, Receives: 1, Received: received}},
 				{Held: queue.Held{MessageID: ids[1], ReceiptHandle: b.Event.Records[1].ReceiptHandle, Receives: 1, Received: received}},
 			},
 		}, b)
 		assert.Equal(r, slot(inHand(1), func(w *registry.Worker) {
-			w.BusyUntil, w.Poll = registry.Instant(b.BusyUntil).Time().UnixMilli(), "request-1"
+			w.BusyUntil, w.Poll = midnight.Add(busyFor).UnixMilli(), "request-1"
 		}), r.worker())
-		time.Sleep(busyFor - time.Second)
+		time.Sleep(hiddenFor - time.Second)
 		assert.Equal(r, queue.Depth{InFlight: 2}, r.depth())
 		time.Sleep(time.Second)
-		assert.Equal(r, queue.Depth{Visible: 2}, r.depth(), "hidden while its handlers may run")
+		assert.Equal(r, queue.Depth{Visible: 2}, r.depth(), "hidden while its handler may run")
 	})
 }
 
@@ -54,8 +58,10 @@ func TestPollWithATransformHandler(t *testing.T) {
 		require.NoError(r, err)
 		assert.Equal(r, "transform", small.Next)
 		assert.Len(r, small.Event.Records, 1, "no more than asked for")
-		// The transform handler's 20 s and its states' two minutes on top.
-		assert.Equal(r, "2000-01-01T00:05:25.000Z", small.BusyUntil)
+		// The transform handler's 20 s, a minute of throttling and one of margins.
+		assert.Equal(r, "2000-01-01T00:02:20.000Z", small.BusyUntil)
+		assert.Equal(r, r.config.Transform.ARN, small.TransformHandler)
+		assert.Equal(r, midnight.Add(busyFor+140*time.Second).UnixMilli(), r.worker().BusyUntil)
 		large, err := r.poll(1, 0)
 		require.NoError(r, err)
 		assert.Equal(r, "transform", large.Next)
@@ -177,7 +183,7 @@ func TestPollKeepsLargeBodiesOutOfState(t *testing.T) {
 					return
 				}
 				assert.Equal(r, noRecords, b.Event)
-				assert.Equal(r, "jobs/worker-a-1/request-1.json", b.Object)
+				assert.Equal(r, "bodies/jobs/worker-a-1/request-1.json", b.Object)
 				kept := r.kept(b.Object)
 				require.Len(r, kept, 1)
 				assert.Equal(r, c.body, kept[0].Body)
@@ -213,9 +219,4 @@ func TestPollReportsThoughItsReplyIsLost(t *testing.T) {
 		assert.Equal(r, 1, hits())
 		assert.Equal(r, "process", b.Next)
 	})
-}
-
-func TestTimeouts(t *testing.T) {
-	assert.Equal(t, steps.Timeouts{Transform: 110, Process: 60, ProcessLarge: 120}, steps.TimeoutsOf(30*time.Second, 20*time.Second))
-	assert.Equal(t, steps.Timeouts{Transform: 90, Process: 930, ProcessLarge: 990}, steps.TimeoutsOf(900*time.Second, 0))
 }

@@ -42,6 +42,7 @@ type rig struct {
 	url      string
 	// config of the lane: a process handler of 30 seconds and no transform handler.
 	config fleet.Settings
+	job    fleet.Job
 
 	mu sync.Mutex
 	// invoked are the messages of each event that a handler got.
@@ -94,7 +95,7 @@ func inBubble(t *testing.T, worker registry.Worker, test func(r *rig)) {
 		r.config = fleet.Settings{
 			Lane: fleet.Steps, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync, Unmatched: fleet.ToHandler, BodiesInState: fleet.SmallBodies,
 			Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs", Bucket: "bodies",
-			Process: handler.Target{ARN: r.arn("process"), Timeout: 30 * time.Second}, BatchSize: 10, Idle: 50 * time.Second,
+			Process: handler.Target{ARN: r.arn("process"), Timeout: 30 * time.Second}, Heartbeat: 30 * time.Second, BatchSize: 10, Idle: 50 * time.Second,
 			Backoff: message.Backoff{Base: 4 * time.Second, Max: 4 * time.Second},
 		}
 		require.NoError(t, r.registry.Commit(t.Context(), registry.Control{}, registry.Change{Reserve: []registry.Worker{worker}}))
@@ -137,12 +138,16 @@ func (r *rig) invocations() []string {
 	return r.invoked
 }
 
-func (r *rig) lane() *steps.Lane { return steps.New(r.runtime.Config(), r.config) }
+func (r *rig) lane() *steps.Lane { return steps.New(r.runtime.Config(), r.config, r.job) }
 
 // poll polls as the state machine does.
 func (r *rig) poll(seq int64, empty int) (steps.Batch, error) {
-	return r.lane().Poll(r.Context(), "request-1", steps.PollInput{Fleet: "jobs", Worker: "a", Execution: "worker-a-1", Seq: seq, Empty: empty})
+	return r.lane().Poll(r.Context(), "request-1", steps.PollInput{
+		Fleet: "jobs", Worker: "a", Execution: "worker-a-1", Seq: seq, Empty: empty, Timeouts: ptr(steps.TimeoutsOf(r.config)),
+	})
 }
+
+func ptr[T any](v T) *T { return &v }
 
 // send sends messages and returns their IDs.
 func (r *rig) send(bodies ...string) []string {
@@ -256,12 +261,12 @@ func whole(r *rig, b steps.Batch) {
 	var fields map[string]json.RawMessage
 	require.NoError(r, json.Unmarshal(state, &fields))
 	var names []string
-	for _, name := range []string{"next", "seq", "empty", "busyUntil", "event", "object", "messages", "reply", "error"} {
+	for _, name := range []string{"next", "seq", "empty", "busyUntil", "event", "object", "messages", "handler", "transformHandler", "job", "reply", "error", "silence"} {
 		if _, ok := fields[name]; ok {
 			names = append(names, name)
 		}
 	}
-	assert.Equal(r, []string{"next", "seq", "empty", "busyUntil", "event", "object", "messages", "reply", "error"}, names)
+	assert.Equal(r, []string{"next", "seq", "empty", "busyUntil", "event", "object", "messages", "handler", "transformHandler", "job", "reply", "error", "silence"}, names)
 	assert.NotEqual(r, "null", string(fields["messages"]))
 	assert.NotContains(r, string(fields["event"]), "null")
 	assert.Less(r, len(state), 200*1024)

@@ -1,14 +1,11 @@
-// Package steps is the steps lane: what the worker state machine's Poll,
-// Transform, Process large and Settle states do. Between them a [Batch] travels
-// through the state; bodies too large for it wait in S3.
+// Package steps is the steps lane: what the worker state machine's Poll and
+// Settle states do, and those that hand a batch to a handler through the courier.
+// Between them a [Batch] travels through the state; bodies too large for it wait
+// in S3.
 package steps
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,48 +18,9 @@ import (
 	"github.com/musterq/muster/internal/registry"
 )
 
-const (
-	// maxInline is the largest encoded event that travels in state. The whole
-	// state stays under 200 KiB of the 256 KiB that Step Functions allows.
-	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
-	maxInline = 150 * 1024
-	// longPoll is SQS's longest wait.
-	longPoll = 20 * time.Second
-	// overhead of a state beside the handler's own time: cold starts, S3,
-	// throttled transitions.
-	overhead = 30 * time.Second
-	// lastBatch is when a successor takes over: a batch takes at most 60 of an
-	// execution's 25,000 events.
-	lastBatch = 400
-)
-
-// Timeouts of the worker state machine's tasks, in seconds: part of a worker's
-// input, since a definition cannot take numbers from the template.
-type Timeouts struct {
-	Transform    int `json:"transform"`
-	Process      int `json:"process"`
-	ProcessLarge int `json:"processLarge"`
-}
-
-// TimeoutsOf gives each task its handler's time-out and what comes on top.
-func TimeoutsOf(process, transform time.Duration) Timeouts {
-	seconds := func(d time.Duration) int { return int(d / time.Second) }
-	return Timeouts{
-		Transform:    seconds(transform + handler.Patience + overhead),
-		Process:      seconds(process + overhead),
-		ProcessLarge: seconds(process + handler.Patience + overhead),
-	}
-}
-
-// busyFor is how long after a poll began its handlers may run: the wait, then
-// each stage with its throttling.
-func busyFor(c fleet.Settings) time.Duration {
-	d := longPoll + c.Process.Timeout + handler.Patience + 2*overhead
-	if c.Transform.Is() {
-		d += c.Transform.Timeout + handler.Patience + 2*overhead
-	}
-	return d + registry.ClockMargin
-}
+// lastBatch is when a successor takes over: a batch takes at most 60 of an
+// execution's 25,000 events.
+const lastBatch = 400
 
 // Outcome of a message so far.
 type Outcome string
@@ -102,19 +60,11 @@ func (m *Item) fail(stage handler.Stage, f message.Failure) {
 	}
 }
 
-// delay is how long a failed message stays invisible.
-func (m *Item) delay(b message.Backoff) time.Duration {
-	if m.RetryAfterSeconds != nil {
-		return time.Duration(*m.RetryAfterSeconds) * time.Second
-	}
-	return b.Delay(m.Receives)
-}
-
 // Batch is what travels through the state. Every field is always there, for a
 // missing path cannot be caught.
 type Batch struct {
-	// Next is the state to go to: process, process large, transform, settle,
-	// poll, go home, hand over or relieved.
+	// Next is the state to go to, by the names in next.go, or poll, settle, go home,
+	// hand over or relieved.
 	Next string `json:"next"`
 	// Seq numbers the polls of an execution: a late poll is told by it.
 	Seq int64 `json:"seq"`
@@ -122,22 +72,33 @@ type Batch struct {
 	Empty int `json:"empty"`
 	// BusyUntil is when the batch's handlers must have ended.
 	BusyUntil string `json:"busyUntil"`
-	// Event for the process handler. Without records while Object holds it.
+	// Event for the next handler. Without records while Object holds it.
 	Event message.Event `json:"event"`
 	// Object is the key of the event in the bucket. Empty if it was never there.
 	Object   string `json:"object"`
 	Messages []Item `json:"messages"`
-	// Reply holds the process handler's failed identifiers, Error what was caught
-	// instead: both are the state machine's to write.
-	Reply *Reply      `json:"reply"`
-	Error *StateError `json:"error"`
+	// Handler is the ARN of what processes the batch, TransformHandler that of the
+	// transform handler. Handler is empty in an execution of a definition that
+	// names it itself.
+	Handler          string `json:"handler"`
+	TransformHandler string `json:"transformHandler"`
+	// Job is what starts the job of a fleet whose target is one. Nil for others.
+	Job *Job `json:"job"`
+	// Reply is what is kept of a handler's reply, Error what was caught instead,
+	// Silence the same of a task whose heartbeats stopped: all are the state
+	// machine's to write.
+	Reply   *Reply      `json:"reply"`
+	Error   *StateError `json:"error"`
+	Silence *StateError `json:"silence"`
 }
 
-// Reply is what the state machine keeps of a process handler's reply: the values
-// of its members batchItemFailures and, misspelt, BatchItemFailures.
+// Reply is what the state machine keeps of a handler's reply: the values of the
+// members batchItemFailures and, misspelt, BatchItemFailures of a process
+// handler's, or all that was reported with a transform task's token.
 type Reply struct {
-	Failures []json.RawMessage `json:"failures"`
-	Misspelt []json.RawMessage `json:"misspelt"`
+	Failures    []json.RawMessage `json:"failures,omitempty"`
+	Misspelt    []json.RawMessage `json:"misspelt,omitempty"`
+	Transformed json.RawMessage   `json:"transformed,omitempty"`
 }
 
 // StateError is an error as a Catch puts it into state.
@@ -149,16 +110,18 @@ type StateError struct {
 // Lane runs the functions of the steps lane.
 type Lane struct {
 	config   fleet.Settings
+	job      fleet.Job
 	queue    *queue.Queue
 	registry *registry.Registry
 	invoker  *handler.Invoker
 	objects  *s3.Client
 }
 
-// New makes the steps lane.
-func New(cfg aws.Config, c fleet.Settings) *Lane {
+// New makes the steps lane. The job is what a fleet whose target is one starts.
+func New(cfg aws.Config, c fleet.Settings, job fleet.Job) *Lane {
 	return &Lane{
 		config:   c,
+		job:      job,
 		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
 		registry: registry.New(cfg, c.Table, c.Fleet),
 		invoker:  handler.New(cfg),
@@ -166,56 +129,15 @@ func New(cfg aws.Config, c fleet.Settings) *Lane {
 	}
 }
 
-// target is the handler of a stage.
-func (l *Lane) target(stage handler.Stage) handler.Target {
+// target is the handler of a stage, for a batch.
+func (l *Lane) target(stage handler.Stage, b Batch) handler.Target {
 	if stage == handler.Transform {
 		return l.config.Transform
 	}
-	return l.config.Process
-}
-
-// carry puts records into the batch, or into the bucket if they are too large
-// for state.
-func (l *Lane) carry(ctx context.Context, b *Batch, records []message.Record, newKey string) error {
-	event := message.Event{Records: records}
-	payload, err := event.Encode()
-	if err != nil {
-		return err
+	t := l.config.Process
+	t.Async = l.config.Mode == fleet.Async
+	if b.Handler != "" {
+		t.ARN = b.Handler
 	}
-	if len(payload) <= maxInline {
-		b.Event, b.Next = event, "process"
-		return nil
-	}
-	if b.Object == "" {
-		b.Object = newKey
-	}
-	_, err = l.objects.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &l.config.Bucket, Key: &b.Object, Body: bytes.NewReader(payload), ContentType: aws.String("application/json"),
-	})
-	if err != nil {
-		return fmt.Errorf("put a batch of %d bytes into bucket %s: %w", len(payload), l.config.Bucket, err)
-	}
-	b.Event, b.Next = message.Event{Records: []message.Record{}}, "process large"
-	return nil
-}
-
-// records are the batch's records, wherever they are.
-func (l *Lane) records(ctx context.Context, b Batch) ([]message.Record, error) {
-	if len(b.Event.Records) > 0 || b.Object == "" {
-		return b.Event.Records, nil
-	}
-	out, err := l.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.config.Bucket, Key: &b.Object})
-	if err != nil {
-		return nil, fmt.Errorf("get the batch %s from bucket %s: %w", b.Object, l.config.Bucket, err)
-	}
-	defer func() { _ = out.Body.Close() }() // only read
-	payload, err := io.ReadAll(out.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read the batch %s: %w", b.Object, err)
-	}
-	var event message.Event
-	if err := json.Unmarshal(payload, &event); err != nil {
-		return nil, fmt.Errorf("the batch %s is not an event: %w", b.Object, err)
-	}
-	return event.Records, nil
+	return t
 }
