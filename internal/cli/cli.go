@@ -95,7 +95,7 @@ interrupted.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.AddCommand(
-		newDemo(s), newDemoHandler(), newRun(s), newUp(s), newSend(s), newStatus(s), newFailures(s), newDLQ(s), newVersion(s),
+		newDemo(s), newDemoHandler(), newRun(s), newUp(s), newSend(s), newStatus(s), newFailures(s), newWhere(s), newDLQ(s), newVersion(s),
 	)
 	root.AddCommand(newUnbuilt()...)
 	return root

@@ -177,6 +177,7 @@ func TestUsage(t *testing.T) {
 		"bad rate":            {[]string{"dlq", "redrive", "--rate", "-1"}, "muster: --rate must not be negative"},
 		"bad dlq limit":       {[]string{"dlq", "purge", "--limit", "-1"}, "muster: --limit must not be negative"},
 		"all and a filter":    {[]string{"dlq", "purge", "--all", "--match", "x"}, "muster: --all is for a purge without a filter"},
+		"where without an ID": {[]string{"where"}, "muster: accepts between 1 and 2 arg(s), received 0"},
 		"show without an ID":  {[]string{"dlq", "show"}, "muster: accepts between 1 and 2 arg(s), received 0"},
 		"bad ticks":           {[]string{"status", "--ticks", "-1"}, "muster: --ticks must not be negative"},
 		"handler by itself":   {[]string{"demo-handler"}, "run 'muster demo'"},
@@ -200,7 +201,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	p := muster(t, 0, ".")
-	for _, verb := range []string{"demo", "run", "up", "send", "status", "failures", "dlq", "version"} {
+	for _, verb := range []string{"demo", "run", "up", "send", "status", "failures", "where", "dlq", "version"} {
 		assert.Regexp(t, `(?m)^  `+verb+` +[A-Z]`, p.stdout.String())
 	}
 	for _, verb := range append([]string{demoCommand}, unbuilt...) {

@@ -10,7 +10,7 @@ import (
 var unbuilt = []string{
 	"simulate", "plan",
 	"init", "validate", "deploy", "upgrade", "adopt", "destroy",
-	"explain", "where", "logs",
+	"explain", "logs",
 	"pause", "resume", "drain", "scale", "wake", "stop",
 }
 

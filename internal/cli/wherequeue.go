@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// queueState is what SQS says of a queue as a whole.
+type queueState struct {
+	visible, hidden, delayed int
+	// maxReceives until a message is dead-lettered. 0 if it never is.
+	maxReceives int
+}
+
+// sourceState asks SQS for the fleet's queue.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+func (d *deadLetters) sourceState(ctx context.Context) (queueState, error) {
+	var q queueState
+	counts := map[types.QueueAttributeName]*int{
+		types.QueueAttributeNameApproximateNumberOfMessages:           &q.visible,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible: &q.hidden,
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed:    &q.delayed,
+	}
+	names := []types.QueueAttributeName{types.QueueAttributeNameRedrivePolicy}
+	for name := range counts {
+		names = append(names, name)
+	}
+	out, err := sqs.NewFromConfig(d.cfg).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &d.source, AttributeNames: names})
+	if err != nil {
+		return q, fmt.Errorf("ask for the depth of %s: %w", d.source, err)
+	}
+	for name, into := range counts {
+		if *into, err = strconv.Atoi(out.Attributes[string(name)]); err != nil {
+			return q, fmt.Errorf("the depth of %s: attribute %s: %w", d.source, name, err)
+		}
+	}
+	policy := out.Attributes[string(types.QueueAttributeNameRedrivePolicy)]
+	if policy == "" {
+		return q, nil
+	}
+	// A number that some write as text.
+	var p struct {
+		MaxReceiveCount json.RawMessage `json:"maxReceiveCount"`
+	}
+	if err := json.Unmarshal([]byte(policy), &p); err != nil {
+		return q, fmt.Errorf("the redrive policy of %s: %w", d.source, err)
+	}
+	text, err := strconv.Unquote(string(p.MaxReceiveCount))
+	if err != nil {
+		text = string(p.MaxReceiveCount)
+	}
+	if q.maxReceives, err = strconv.Atoi(text); err != nil {
+		return q, fmt.Errorf("the redrive policy of %s: maxReceiveCount: %w", d.source, err)
+	}
+	return q, nil
+}
