@@ -36,7 +36,7 @@ var layers = []layer{
 		folders: []string{
 			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/deadletter", "internal/duplicate", "internal/filter",
 			"internal/fleet", "internal/function",
-			"internal/handler", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/route", "internal/steps",
+			"internal/handler", "internal/hold", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/route", "internal/steps",
 		},
 	},
 	{name: "embedded AWS", mayUse: []string{"languages of AWS", "embedded AWS"}, folders: []string{"internal/local"}},

@@ -39,6 +39,9 @@ type Hold struct {
 	// milliseconds since 1970. 0 if nobody does.
 	Claim     string `dynamo:",omitempty"`
 	ClaimedAt int64
+	// Due is when a kept message whose task failed may be sent again, in
+	// milliseconds since 1970. 0 for at once.
+	Due int64
 }
 
 // MessageID is the message's ID.
@@ -54,6 +57,9 @@ func (h Hold) Claimed() time.Time {
 	}
 	return time.UnixMilli(h.ClaimedAt)
 }
+
+// DueAt is when a kept message may be sent again. Long ago for at once.
+func (h Hold) DueAt() time.Time { return time.UnixMilli(h.Due) }
 
 // Stands says whether the worker's item says the same as the hold. The item must
 // have been read after the hold.
@@ -161,6 +167,14 @@ func (r *Registry) KeepHold(ctx context.Context, h Hold) (Hold, error) {
 func (r *Registry) ClaimHold(ctx context.Context, h Hold, by string, now time.Time) (Hold, error) {
 	u := holdAsRead(r.changeHold(h), h).If("$ = ?", "Kept", true).Set("Claim", by).Set("ClaimedAt", now.UnixMilli())
 	return r.writeHold(ctx, h, u, func(now Hold) bool { return now.Claim == by })
+}
+
+// PostponeHold says that a kept message may be sent again at a later time, once
+// its worker has settled it. [ErrMoved] when the hold is not as it was read. Once
+// more is harmless.
+func (r *Registry) PostponeHold(ctx context.Context, h Hold, due time.Time) (Hold, error) {
+	u := holdAsRead(r.changeHold(h), h).If("$ = ?", "Kept", true).Set("Due", due.UnixMilli())
+	return r.writeHold(ctx, h, u, func(now Hold) bool { return now.Due == due.UnixMilli() })
 }
 
 // EndHold ends a hold, if it is as it was read: what was kept meanwhile must be

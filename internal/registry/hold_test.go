@@ -31,6 +31,8 @@ func another(h *registry.Hold) {
 func small(h *registry.Hold)   { h.Object = "" }
 func renewed(h *registry.Hold) { h.ReceiptHandle, h.Received = "newer", milliseconds(minute9) }
 
+func due(h *registry.Hold) { h.Due = milliseconds(minute9) }
+
 func claimed(by string) func(*registry.Hold) {
 	return func(h *registry.Hold) { h.Claim, h.ClaimedAt = by, milliseconds(minute9) }
 }
@@ -76,6 +78,10 @@ func TestHoldWrites(t *testing.T) {
 			return err
 		}
 	}
+	postpone := func(r *rig) error {
+		_, err := r.PostponeHold(r.Context(), held(kept), minute9.Time())
+		return err
+	}
 	end := func(read registry.Hold) func(r *rig) error {
 		return func(r *rig) error { return r.EndHold(r.Context(), read) }
 	}
@@ -109,6 +115,10 @@ func TestHoldWrites(t *testing.T) {
 		"claim what another claimed":        {before: held(kept, claimed("other")), do: claim(held(kept)), after: held(kept, claimed("other")), moved: true},
 		"claim from one that is long about": {before: held(kept, claimed("other")), do: claim(held(kept, claimed("other"))), after: held(kept, claimed("tick")), operation: "UpdateItem"},
 		"claim what went":                   {do: claim(held(kept)), moved: true},
+		"postpone":                          {before: held(kept), do: postpone, after: held(kept, due), operation: "UpdateItem"},
+		"postpone once more":                {before: held(kept, func(h *registry.Hold) { h.Due = 1 }), do: postpone, after: held(kept, due), operation: "UpdateItem"},
+		"postpone what is being sent again": {before: held(kept, claimed("tick")), do: postpone, after: held(kept, claimed("tick")), moved: true},
+		"postpone what went":                {do: postpone, moved: true},
 		"end":                               {before: held(), do: end(held()), operation: "DeleteItem"},
 		"end what went":                     {do: end(held())},
 		"end another's":                     {before: held(another), do: end(held()), after: held(another)},
@@ -175,6 +185,7 @@ func TestHoldsAreRead(t *testing.T) {
 		assert.Equal(r, minute9.Time().Local(), h.Claimed())
 		assert.Equal(r, minute1.Time().Local(), h.ReceivedAt())
 		assert.Equal(r, time.Time{}, held().Claimed())
+		assert.Equal(r, minute9.Time().Local(), held(due).DueAt())
 		assert.Empty(r, r.items("jobs"), "holds are kept apart from slots")
 
 		r.hold(slot())

@@ -1,0 +1,88 @@
+package hold
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/musterq/muster/internal/queue"
+	"github.com/musterq/muster/internal/registry"
+)
+
+// Due says whether a tick hides a held message on, and so must know whether its
+// worker's execution runs.
+func Due(h registry.Hold, now time.Time) bool {
+	return !h.Kept && now.Sub(h.ReceivedAt()) >= fresh
+}
+
+// Tend is a tick's work on the holds, with the workers as they are: all that were
+// read after the holds, and are known to have ended or not. by names the tick.
+//
+// It hides on what is held by workers that run, without counting on the next
+// tick alone: a message stays invisible for the heartbeat time-out and 45 seconds
+// more. Ticks that are farther apart leave that to the beats of the task. It
+// takes out of the queue what SQS would let go of, sends again what was kept for
+// tasks that are over, and clears away what is void.
+//
+// Ticks may run twice, or at once: every write is conditional, and what is sent
+// is claimed first, so by must be another each time. The errors of some do not keep it from the others.
+func (k *Keeper) Tend(ctx context.Context, by string, now time.Time, holds []registry.Hold, workers map[string]registry.Worker) error {
+	var hide []queue.Held
+	var errs []error
+	for _, h := range holds {
+		w := workers[h.Worker]
+		runs := h.Stands(w) && !w.Ended
+		var err error
+		switch {
+		case runs && h.Object != "" && !h.Kept && now.Sub(h.ReceivedAt()) >= keepAfter:
+			if h, err = k.keep(ctx, h); !h.Kept {
+				hide = append(hide, inQueue(h)...)
+			}
+		case runs && Due(h, now):
+			hide = append(hide, inQueue(h)...)
+		case runs:
+		case h.Kept:
+			err = k.resend(ctx, by, now, h, w)
+		case !h.Stands(w):
+			if err = k.registry.EndHold(ctx, h); err == nil {
+				err = k.forget(ctx, h.Object)
+			}
+		}
+		if !errors.Is(err, registry.ErrMoved) {
+			errs = append(errs, err)
+		}
+	}
+	_, err := k.queue.Hide(ctx, hide, func(queue.Held) time.Duration { return k.leaseTime() })
+	return errors.Join(append(errs, err)...)
+}
+
+// resend sends a kept message whose task is over, or will be within the delay
+// that SQS allows: so that it is back in time, whenever the next tick comes.
+func (k *Keeper) resend(ctx context.Context, by string, now time.Time, h registry.Hold, w registry.Worker) error {
+	if now.Sub(h.Claimed()) < claimAge {
+		return nil
+	}
+	due := h.DueAt()
+	if h.Stands(w) {
+		end, err := k.ended(ctx, h.Execution)
+		if err != nil {
+			return err
+		}
+		due = time.UnixMilli(w.BusyUntil)
+		if !end.IsZero() {
+			due = Over(k.config, end)
+		}
+	}
+	if due.Sub(now) > maxDelay {
+		return nil
+	}
+	if h.Receives >= k.config.MaxReceives {
+		if due.After(now) {
+			return nil
+		}
+		if err := k.recordLoss(ctx, h, now); err != nil {
+			return err
+		}
+	}
+	return k.send(ctx, h, by, due.Sub(now))
+}
