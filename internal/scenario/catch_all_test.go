@@ -15,11 +15,41 @@ import (
 // comments of the states that they lead to say: messages go back to the queue
 // with the reason, and the worker goes on.
 var mayGoOn = []string{
+	"Apply transform, catch 0 to Settle",
+	"Process async, catch 0 to Settle",
+	"Process callback large, catch 0 to Settle",
+	"Process callback large, catch 1 to A task may still run",
+	"Process callback large, catch 2 to Settle",
+	"Process callback, catch 0 to Settle",
+	"Process callback, catch 1 to A task may still run",
+	"Process callback, catch 2 to Settle",
 	"Process large, catch 0 to Settle",
 	"Process large, catch 1 to A handler may still run",
 	"Process, catch 0 to Settle",
 	"Process, catch 1 to A handler may still run",
 	"Process, catch 2 to Settle",
+	"Run Batch job, catch 0 to A task may still run",
+	"Run Batch job, catch 1 to Settle",
+	"Run ECS task with token, catch 0 to Settle",
+	"Run ECS task with token, catch 1 to A task may still run",
+	"Run ECS task with token, catch 2 to Settle",
+	"Run ECS task, catch 0 to A task may still run",
+	"Run ECS task, catch 1 to Settle",
+	"Run build, catch 0 to A task may still run",
+	"Run build, catch 1 to Settle",
+	"Run execution with token, catch 0 to Settle",
+	"Run execution with token, catch 1 to A task may still run",
+	"Run execution with token, catch 2 to Settle",
+	"Run execution, catch 0 to A task may still run",
+	"Run execution, catch 1 to Settle",
+	"Transform callback large, catch 0 to Settle",
+	"Transform callback large, catch 1 to A task may still run",
+	"Transform callback large, catch 2 to Settle",
+	"Transform callback large, catch 3 to Settle",
+	"Transform callback, catch 0 to Settle",
+	"Transform callback, catch 1 to A task may still run",
+	"Transform callback, catch 2 to Settle",
+	"Transform callback, catch 3 to Settle",
 	"Transform, catch 0 to Settle",
 	"Transform, catch 1 to A handler may still run",
 }
@@ -33,7 +63,7 @@ func TestEveryCatchIsTaken(t *testing.T) {
 		definition string
 		turns      map[string][]turn
 	}{
-		"worker": {asl.Worker, map[string][]turn{"either lane": workerTurns(), "stream": streamTurns(), "steps": slices.Concat(stepsTurns(), stageTurns())}},
+		"worker": {asl.Worker, map[string][]turn{"either lane": workerTurns(), "stream": streamTurns(), "steps": slices.Concat(stepsTurns(), stageTurns(), callbackTurns(), transformTurns(), asyncTurns(), jobTurns())}},
 		"tick":   {asl.Autoscaler, map[string][]turn{"autoscaler": tickTurns()}},
 	} {
 		f := flowOf(t, c.definition)

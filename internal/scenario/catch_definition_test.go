@@ -91,7 +91,9 @@ func (f *flow) way(from, to, caught string) (place, error) {
 	}
 	if caught != "" {
 		for i, c := range s.Catch {
-			if !slices.Contains(c.ErrorEquals, caught) && !slices.Contains(c.ErrorEquals, "States.ALL") {
+			// A missed heartbeat is reported as a time-out.
+			silence := caught == "States.Timeout" && c.Next == to && slices.Contains(c.ErrorEquals, "States.HeartbeatTimeout")
+			if !silence && !slices.Contains(c.ErrorEquals, caught) && !slices.Contains(c.ErrorEquals, "States.ALL") {
 				continue
 			}
 			if c.Next != to {
@@ -106,6 +108,10 @@ func (f *flow) way(from, to, caught string) (place, error) {
 		if p.state == from && p.to == to && p.way != "" && p.way[:2] != "ca" {
 			found = append(found, p)
 		}
+	}
+	if len(found) == 0 && len(s.Catch) > 0 {
+		// The task succeeded, and its output is too large for state.
+		return f.way(from, to, "States.DataLimitExceeded")
 	}
 	if len(found) != 1 {
 		return place{}, fmt.Errorf("from %q to %q lead %v, it must be one way", from, to, found)

@@ -84,6 +84,8 @@ func failureOf(e types.HistoryEvent) string {
 	switch {
 	case e.TaskFailedEventDetails != nil:
 		return aws.ToString(e.TaskFailedEventDetails.Error)
+	case e.TaskSubmitFailedEventDetails != nil:
+		return aws.ToString(e.TaskSubmitFailedEventDetails.Error)
 	case e.TaskTimedOutEventDetails != nil:
 		return aws.ToString(e.TaskTimedOutEventDetails.Error)
 	}

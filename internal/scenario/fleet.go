@@ -7,6 +7,7 @@ package scenario
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -34,6 +35,7 @@ import (
 	"github.com/musterq/muster/internal/function"
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/cloudformation"
+	"github.com/musterq/muster/internal/local/jobs"
 	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/registry"
@@ -51,8 +53,15 @@ type Options struct {
 	Parameters map[string]string
 	// Process handles messages. Defaults to a handler that takes 100 ms.
 	Process Handler
+	// ProcessTimeout is the time-out of the process handler's function in seconds.
+	// Defaults to ProcessTimeoutSeconds.
+	ProcessTimeout string
 	// Transform is optional.
 	Transform Handler
+	// Job is the program of the jobs of a fleet whose Target is ecs, batch or
+	// codebuild. Defaults to one that succeeds at once. Those of Target execution
+	// run Process.
+	Job Job
 	// Memory of the process handler in MB. Defaults to 128.
 	Memory int
 	// Definition rewrites a state machine's definition, for deliberate bugs.
@@ -102,19 +111,24 @@ func Start(t testing.TB, o Options) *Fleet {
 		return []byte(definition), nil
 	}
 	o.Local.Lambda.Resolve = func(code string) (lambda.Code, error) { return f.own(path.Base(code), o) }
+	o.Local.Jobs.Commands = map[string]jobs.Command{jobName: f.job(o.Job)}
 	runtime, err := local.Start(o.Local)
 	require.NoError(t, err)
 	f.Runtime = runtime
 
 	parameters := map[string]string{"MaxConcurrency": "4", "Parallelism": "2", "MessagesPerWorker": "10", "ProcessTimeoutSeconds": "10", "IdleSeconds": "20"}
 	maps.Copy(parameters, o.Parameters)
-	parameters["ProcessHandler"] = f.put("process", o.Process, parameters["ProcessTimeoutSeconds"], o.Memory)
+	if o.ProcessTimeout == "" {
+		o.ProcessTimeout = parameters["ProcessTimeoutSeconds"]
+	}
+	parameters["ProcessHandler"] = f.put("process", o.Process, o.ProcessTimeout, o.Memory)
 	if o.Transform != nil {
 		if parameters["TransformTimeoutSeconds"] == "" {
 			parameters["TransformTimeoutSeconds"] = "10"
 		}
 		parameters["TransformHandler"] = f.put("transform", o.Transform, parameters["TransformTimeoutSeconds"], o.Memory)
 	}
+	maps.Copy(parameters, f.jobParameters(parameters["Target"], parameters["Mode"]))
 	template, err := cloudformation.Parse("fleet.yaml", fleet.Fleet)
 	require.NoError(t, err)
 	f.Stack, err = runtime.Deploy(context.Background(), template, name, parameters)
@@ -192,15 +206,19 @@ func (f *Fleet) handle(ctx context.Context, functionName string, h Handler, payl
 	defer stop()
 	defer ended()
 	var event message.Event
-	if err := json.Unmarshal(payload, &event); err != nil {
+	var task Task
+	if err := errors.Join(json.Unmarshal(payload, &event), json.Unmarshal(payload, &task)); err != nil {
 		return nil, err
+	}
+	if len(event.Records) == 1 {
+		ctx = f.withTask(ctx, &task, event.Records[0].MessageID)
 	}
 	reply, err := h(ctx, event)
 	if err != nil {
 		return nil, err
 	}
 	out, err := json.Marshal(reply)
-	if err == nil && functionName == "process" && ctx.Err() == nil {
+	if err == nil && functionName == "process" && ctx.Err() == nil && task.Token == "" {
 		failed := message.ProcessReply(event.Records, out)
 		f.mu.Lock()
 		for _, r := range event.Records {
