@@ -163,6 +163,9 @@ func (s *session) try(document string) []string {
 	return wrong
 }
 
+// looks are the commands that only look, and may be tried again.
+var looks = regexp.MustCompile(`^muster (status|failures|where|dlq ls)\b`)
+
 func (s *session) step(step step) error {
 	if name, ok := strings.CutPrefix(step.command, "cat "); ok {
 		if err := s.write(name, step.shown); err != nil {
@@ -182,7 +185,7 @@ func (s *session) step(step step) error {
 		}
 		wrong := differences(step, printed, status)
 		// A fleet that was told something a moment ago may not have got round to it.
-		if wrong == nil || !strings.HasPrefix(step.command, "muster status") || time.Now().After(deadline) {
+		if wrong == nil || !looks.MatchString(step.command) || time.Now().After(deadline) {
 			return wrong
 		}
 	}

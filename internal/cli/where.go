@@ -117,6 +117,9 @@ func showWhere(ctx context.Context, stop <-chan struct{}, s *streams, o *whereOp
 	if err := w.rest(ctx, d, o); err != nil {
 		return err
 	}
+	if w.Next != "" && o.target.local {
+		w.Next += " --local"
+	}
 	if o.json {
 		return printJSON(s.out, w)
 	}
