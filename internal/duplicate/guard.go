@@ -16,16 +16,24 @@ import (
 // together is how many messages are begun, or released, at a time.
 const together = 32
 
-// Guard looks out for a fleet's duplicates.
+// Guard looks out for a fleet's duplicates. The zero Guard does not.
 type Guard struct {
 	registry *registry.Registry
 	key      Key
 	window   time.Duration
 }
 
-// New makes a guard. A window of 0 is none: see [Guard.Is].
-func New(r *registry.Registry, key Key, window time.Duration) *Guard {
-	return &Guard{r, key, window}
+// Open makes a guard for the key that [ParseKey] reads. A window of 0 is none,
+// whatever the key.
+func Open(r *registry.Registry, key string, window time.Duration) (*Guard, error) {
+	if window <= 0 {
+		return &Guard{}, nil
+	}
+	k, err := ParseKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return &Guard{r, k, window}, nil
 }
 
 // Is says whether duplicates are looked out for.
@@ -96,6 +104,27 @@ func values(attempts map[string]registry.Attempt) []registry.Attempt {
 		all = append(all, a)
 	}
 	return all
+}
+
+// Extend says that what was begun runs until then at most. It returns the
+// message IDs of the attempts that are still their own: of the others somebody
+// else has begun, or nobody knows.
+func (g *Guard) Extend(ctx context.Context, attempts map[string]registry.Attempt, until time.Time) map[string]bool {
+	var mu sync.Mutex
+	own := make(map[string]bool, len(attempts))
+	var all errgroup.Group
+	all.SetLimit(together)
+	for id, a := range attempts {
+		all.Go(func() error {
+			ours, err := g.registry.Extend(ctx, a, until)
+			mu.Lock()
+			defer mu.Unlock()
+			own[id] = ours && err == nil
+			return nil // who is not known to be its own does not start
+		})
+	}
+	_ = all.Wait() // no error is returned
+	return own
 }
 
 // Done marks what was handled: before it is acknowledged, so that who dies

@@ -26,9 +26,9 @@ func inBubble(t *testing.T, test func(t *testing.T, g *duplicate.Guard, faults *
 		require.NoError(t, err)
 		defer func() { require.NoError(t, runtime.Close()) }()
 		registrytest.CreateTable(t, runtime.Config(), "muster")
-		key, err := duplicate.ParseKey("$.id")
+		g, err := duplicate.Open(registry.New(runtime.Config(), "muster", "jobs"), "$.id", time.Hour)
 		require.NoError(t, err)
-		test(t, duplicate.New(registry.New(runtime.Config(), "muster", "jobs"), key, time.Hour), runtime.Router.Faults)
+		test(t, g, runtime.Router.Faults)
 	})
 }
 
@@ -71,7 +71,10 @@ func TestNothingIsBegunOnAnError(t *testing.T) {
 }
 
 func TestWithoutAWindowAllBegin(t *testing.T) {
-	g := duplicate.New(nil, duplicate.Key{}, 0)
+	_, err := duplicate.Open(nil, "id", time.Hour)
+	require.ErrorContains(t, err, "DuplicateKey")
+	g, err := duplicate.Open(nil, "id", 0)
+	require.NoError(t, err)
 	batch := []message.Record{order("a", 1), order("b", 1)}
 	begun, err := g.Begin(t.Context(), batch, registry.Task{}, time.Now())
 	require.NoError(t, err)

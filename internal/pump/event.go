@@ -20,15 +20,28 @@ type event struct {
 	unstarted []message.Record
 	throttled []message.Record
 	failures  []registry.Failure
-	// delays of the messages in failures.
+	// dead were sent to the dead-letter queue, each with its reason.
+	dead []registry.Failure
+	// duplicates were handled before, elsewhere are being handled now.
+	duplicates []message.Record
+	elsewhere  []message.Record
+	// delays of the messages in failures and elsewhere.
 	delays map[string]time.Duration
+	// reasons that are kept beside those of failures.
+	reasons []registry.Failure
 	// doubt is when a handler whose answer did not come must have ended.
 	doubt time.Time
+	// attempts by message ID, and until when the registry knows that they run.
+	attempts map[string]registry.Attempt
+	until    time.Time
 }
 
-// handle handles the messages that were gathered.
-func (s *shift) handle(ctx context.Context, records []message.Record) error {
-	return s.handleEvent(ctx, records, s.config.Process)
+func newEvent(records []message.Record) event {
+	e := event{records: records, held: map[string]queue.Held{}, kept: records, delays: map[string]time.Duration{}}
+	for _, h := range queue.Hold(records) {
+		e.held[h.MessageID] = h
+	}
+	return e
 }
 
 // handleEvent brings the messages of one event through their stages and settles
@@ -36,13 +49,11 @@ func (s *shift) handle(ctx context.Context, records []message.Record) error {
 // until the handler must have ended.
 func (s *shift) handleEvent(ctx context.Context, records []message.Record, process handler.Target) error {
 	began := time.Now()
-	e := event{records: records, held: map[string]queue.Held{}, kept: records, delays: map[string]time.Duration{}}
-	for _, h := range queue.Hold(records) {
-		e.held[h.MessageID] = h
-	}
+	e := newEvent(records)
 	s.mu.Lock()
 	s.inHand++
 	s.mu.Unlock()
+	s.begin(ctx, &e, s.handlers())
 	// The messages make one event of the transform handler: where its answer did
 	// not come, nothing is left to process beside it.
 	err := s.stage(ctx, &e, handler.Transform, s.config.Transform, process.Lasts())
@@ -54,18 +65,48 @@ func (s *shift) handleEvent(ctx context.Context, records []message.Record, proce
 	}
 	s.mu.Lock()
 	s.inHand--
-	s.lastWork = time.Now()
-	if err == nil {
-		s.counts.Handled += int64(len(e.kept))
-		s.counts.Filtered += int64(len(e.filtered))
-		s.counts.Failed += int64(len(e.failures))
-		s.rate(len(records), time.Since(began))
-	}
 	s.mu.Unlock()
+	s.count(e, began, err == nil)
 	pause(ctx, time.Until(e.doubt))
 	// What could not be settled was kept invisible until here, and comes again.
 	s.drop(records)
 	return err
+}
+
+// count counts what became of an event, if it was settled.
+func (s *shift) count(e event, began time.Time, settled bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastWork = time.Now()
+	if !settled {
+		return
+	}
+	s.counts.Handled += int64(len(e.kept))
+	s.counts.Filtered += int64(len(e.filtered))
+	s.counts.Failed += int64(len(e.failures) + len(e.dead))
+	s.counts.Duplicates += int64(len(e.duplicates))
+	s.rate(len(e.records), time.Since(began))
+}
+
+// failure records why a message failed.
+func (s *shift) failure(e *event, id, stage, arn, reason string) registry.Failure {
+	return registry.Failure{MessageID: id, Receives: e.held[id].Receives, Worker: s.post.Execution, Stage: stage, Handler: arn, Reason: reason}
+}
+
+// fail notes that a message failed.
+func (s *shift) fail(e *event, id, stage, arn string, f message.Failure) {
+	e.delays[id] = f.Delay(s.config.Backoff, e.held[id].Receives)
+	e.failures = append(e.failures, s.failure(e, id, stage, arn, f.Reason))
+}
+
+// note keeps the last failure that cost no message.
+func (s *shift) note(err error) {
+	if err == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = registry.Shorten(err.Error())
 }
 
 // stage hands what is kept to a handler, if there is one. Later is how long the
@@ -84,7 +125,7 @@ func (s *shift) stage(ctx context.Context, e *event, stage handler.Stage, target
 		if !s.mayStart(target.Lasts()) {
 			return nil
 		}
-		return covered
+		return s.own(ctx, e, covered, target.Lasts()+later)
 	}
 	result, err := s.invoker.Run(ctx, stage, target, e.kept, gate)
 	if err != nil {
@@ -95,10 +136,7 @@ func (s *shift) stage(ctx context.Context, e *event, stage handler.Stage, target
 	e.unstarted = append(e.unstarted, result.Unstarted...)
 	e.throttled = append(e.throttled, result.Throttled...)
 	for id, failure := range result.Failed {
-		e.delays[id] = failure.Delay(s.config.Backoff, e.held[id].Receives)
-		e.failures = append(e.failures, registry.Failure{
-			MessageID: id, Receives: e.held[id].Receives, Worker: s.post.Execution, Stage: string(stage), Handler: target.ARN, Reason: failure.Reason,
-		})
+		s.fail(e, id, string(stage), target.ARN, failure)
 	}
 	return nil
 }

@@ -14,10 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/musterq/muster/internal/duplicate"
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/route"
 )
 
 const (
@@ -86,6 +88,8 @@ type Pump struct {
 	queue    *queue.Queue
 	registry *registry.Registry
 	invoker  *handler.Invoker
+	routes   *route.Routes
+	guard    *duplicate.Guard
 }
 
 // New makes a pump.
@@ -93,12 +97,23 @@ func New(cfg aws.Config, c fleet.Settings) (*Pump, error) {
 	if err := Validate(c); err != nil {
 		return nil, err
 	}
+	routes, err := route.Parse(c.Routes)
+	if err != nil {
+		return nil, err
+	}
+	r := registry.New(cfg, c.Table, c.Fleet)
+	guard, err := duplicate.Open(r, c.DuplicateKey, c.DuplicateWindow)
+	if err != nil {
+		return nil, err
+	}
 	c.Process.Async = c.Mode == fleet.Async
 	return &Pump{
 		config:   c,
 		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
-		registry: registry.New(cfg, c.Table, c.Fleet),
+		registry: r,
 		invoker:  handler.New(cfg),
+		routes:   routes,
+		guard:    guard,
 	}, nil
 }
 

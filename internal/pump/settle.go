@@ -3,11 +3,11 @@ package pump
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
-	"github.com/musterq/muster/internal/registry"
 )
 
 const (
@@ -18,18 +18,16 @@ const (
 	settleAgain = 2 * time.Second
 )
 
-// settle keeps why messages failed, acknowledges what was handled or filtered
-// and returns the rest: what failed after a backoff and not before its handler
-// must have ended, what Lambda throttled after a while, what was not started at
-// once.
+// settle keeps why messages failed, acknowledges what was handled, here or
+// before, filtered or dead-lettered, and returns the rest: what failed after a
+// backoff and not before its handler must have ended, what Lambda throttled after
+// a while, what another is at when that one must have ended, what was not started
+// at once.
 func (s *shift) settle(ctx context.Context, e event) error {
 	// The messages are settled all the same; a storm of failures must not end
 	// the shift because its records are throttled.
-	if err := s.registry.RecordFailures(ctx, time.Now(), e.failures); err != nil {
-		s.mu.Lock()
-		s.trouble = registry.Shorten(err.Error())
-		s.mu.Unlock()
-	}
+	s.note(s.registry.RecordFailures(ctx, time.Now(), slices.Concat(e.failures, e.dead, e.reasons)))
+	s.conclude(ctx, e)
 	last := time.Now().Add(settlePatience)
 	if latest := s.end.Add(settleMargin / 2); latest.Before(last) {
 		last = latest
@@ -58,6 +56,10 @@ func (s *shift) answer(ctx context.Context, e event) error {
 	for _, id := range e.filtered {
 		done = append(done, e.held[id])
 	}
+	for _, f := range e.dead {
+		done = append(done, e.held[f.MessageID])
+	}
+	done = append(done, queue.Hold(e.duplicates)...)
 	var failed []queue.Held
 	for _, f := range e.failures {
 		failed = append(failed, e.held[f.MessageID])
@@ -67,6 +69,10 @@ func (s *shift) answer(ctx context.Context, e event) error {
 		s.queue.Return(ctx, queue.Hold(e.throttled), func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
 		s.queue.Return(ctx, queue.Hold(e.unstarted), func(queue.Held) time.Duration { return 0 }),
 	)
+	if len(e.elsewhere) > 0 {
+		_, hidden := s.queue.Hide(ctx, queue.Hold(e.elsewhere), func(h queue.Held) time.Duration { return max(e.delays[h.MessageID], 0) })
+		err = errors.Join(err, hidden)
+	}
 	if doubt := time.Until(e.doubt); doubt > 0 {
 		_, hidden := s.queue.Hide(ctx, failed, func(h queue.Held) time.Duration { return max(e.delays[h.MessageID], doubt) })
 		return errors.Join(err, hidden)

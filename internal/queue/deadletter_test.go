@@ -37,15 +37,13 @@ func (r *rig) all(q *queue.Queue) []message.Record {
 	}
 }
 
-func TestMoveToDeadLetters(t *testing.T) {
+func TestDeadLetter(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		dead, url := r.create("dead", nil)
 		_, err := r.client.SendMessage(r.Context(), &sqs.SendMessageInput{QueueUrl: &r.url, MessageBody: aws.String("x"), MessageAttributes: attributes(10), MessageGroupId: aws.String("tenant")})
 		require.NoError(r, err)
 		message := r.all(r.Queue)[0]
-		require.NoError(r, r.MoveToDeadLetters(r.Context(), url, message, false))
-		time.Sleep(2 * time.Minute)
-		assert.Empty(r, r.all(r.Queue))
+		require.NoError(r, r.DeadLetter(r.Context(), url, message, false))
 		moved := r.all(dead)
 		require.Len(r, moved, 1)
 		assert.Equal(r, message.MessageID, moved[0].MessageID)
@@ -56,33 +54,22 @@ func TestMoveToDeadLetters(t *testing.T) {
 	})
 }
 
-func TestMoveToDeadLettersNeverLoses(t *testing.T) {
-	for name, c := range map[string]struct {
-		operation  string
-		kind       api.FaultKind
-		live, dead int
-	}{
-		"it is not sent":          {"SendMessage", api.Fail, 1, 0},
-		"it is not deleted":       {"DeleteMessageBatch", api.Fail, 1, 1},
-		"whether it is, is lost":  {"SendMessage", api.LoseReply, 0, 2},
-		"and that it was deleted": {"DeleteMessageBatch", api.LoseReply, 0, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(r *rig) {
-				dead, url := r.create("dead", nil)
-				r.send("x")
-				message := r.all(r.Queue)[0]
-				fault := api.Fault{Service: "sqs", Operation: c.operation, Kind: c.kind, Times: 1}
-				if c.kind == api.Fail {
-					fault.Error = api.Errorf("AccessDeniedException", "no")
-				}
-				r.runtime.Router.Faults.Add(fault)
-				err := r.MoveToDeadLetters(r.Context(), url, message, false)
-				assert.Equal(r, c.kind == api.Fail, err != nil)
-				time.Sleep(2 * time.Minute)
-				assert.Len(r, r.all(r.Queue), c.live)
-				assert.Len(r, r.all(dead), c.dead)
-			})
+func TestWhatCannotBeDeadLetteredStays(t *testing.T) {
+	for kind, want := range map[api.FaultKind]int{api.Fail: 0, api.LoseReply: 2} {
+		inBubble(t, func(r *rig) {
+			dead, url := r.create("dead", nil)
+			r.send("x")
+			message := r.all(r.Queue)[0]
+			r.runtime.Router.Faults.Add(api.Fault{Service: "sqs", Operation: "SendMessage", Kind: kind, Times: 1, Error: api.Errorf("AccessDeniedException", "no")})
+			err := r.DeadLetter(r.Context(), url, message, false)
+			if kind == api.Fail {
+				assert.ErrorContains(r, err, "send message "+message.MessageID+" to the dead-letter queue "+url+": ")
+			} else {
+				assert.NoError(r, err)
+			}
+			time.Sleep(2 * time.Minute)
+			assert.Len(r, r.all(r.Queue), 1)
+			assert.Len(r, r.all(dead), want)
 		})
 	}
 }
@@ -92,7 +79,7 @@ func TestLargestMessageMovesWithoutItsID(t *testing.T) {
 		dead, url := r.create("dead", nil)
 		r.send(strings.Repeat("x", 1<<20))
 		message := r.all(r.Queue)[0]
-		require.NoError(r, r.MoveToDeadLetters(r.Context(), url, message, false))
+		require.NoError(r, r.DeadLetter(r.Context(), url, message, false))
 		moved := r.all(dead)
 		require.Len(r, moved, 1)
 		assert.Equal(r, message.Body, moved[0].Body)
@@ -102,7 +89,7 @@ func TestLargestMessageMovesWithoutItsID(t *testing.T) {
 
 // Two that had one deduplication ID, longer apart than SQS deduplicates, reach
 // the dead-letter queue both.
-func TestMoveToDeadLettersInOrder(t *testing.T) {
+func TestDeadLettersOfOneDeduplicationID(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		fifo := map[string]string{"FifoQueue": "true"}
 		live, liveURL := r.create("jobs.fifo", fifo)
@@ -115,7 +102,7 @@ func TestMoveToDeadLettersInOrder(t *testing.T) {
 		messages := r.all(live)
 		require.Len(r, messages, 2)
 		for _, m := range messages {
-			require.NoError(r, live.MoveToDeadLetters(r.Context(), deadURL, m, true))
+			require.NoError(r, live.DeadLetter(r.Context(), deadURL, m, true))
 		}
 		moved := r.all(dead)
 		require.Len(r, moved, 2)

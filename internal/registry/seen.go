@@ -164,6 +164,26 @@ func (r *Registry) MarkDone(ctx context.Context, attempts []Attempt, until time.
 	return nil
 }
 
+// Extend says that an attempt runs until then at most, later than it said. False
+// when it is no longer the attempt's to say: its time was over, and another has
+// begun. Once more is harmless.
+func (r *Registry) Extend(ctx context.Context, a Attempt, until time.Time) (bool, error) {
+	err := r.moveUntil(ctx, a, until)
+	if dynamo.IsCondCheckFailed(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("extend the time of a message: %w", err)
+	}
+	return true, nil
+}
+
+func (r *Registry) moveUntil(ctx context.Context, a Attempt, until time.Time) error {
+	key := r.seen(a.Key)
+	return r.table.Update("Fleet", key.Fleet).Range("Item", key.Item).Set("Until", until.UnixMilli()).
+		Set("ExpiresAt", until.Add(seenKept).Unix()).If("$ = ? AND $ = ?", "By", a.By, "Done", false).Run(ctx)
+}
+
 // Release lets others begin what an attempt did not bring to its end, from then
 // on: the zero time is at once. What is done, or somebody else's by now, stays.
 // Once more is harmless.
@@ -173,8 +193,7 @@ func (r *Registry) Release(ctx context.Context, a Attempt, from time.Time) error
 	if from.IsZero() {
 		err = r.table.Delete("Fleet", key.Fleet).Range("Item", key.Item).If("$ = ? AND $ = ?", "By", a.By, "Done", false).Run(ctx)
 	} else {
-		err = r.table.Update("Fleet", key.Fleet).Range("Item", key.Item).Set("Until", from.UnixMilli()).
-			Set("ExpiresAt", from.Add(seenKept).Unix()).If("$ = ? AND $ = ?", "By", a.By, "Done", false).Run(ctx)
+		err = r.moveUntil(ctx, a, from)
 	}
 	if err != nil && !dynamo.IsCondCheckFailed(err) {
 		return fmt.Errorf("release a message: %w", err)

@@ -98,6 +98,30 @@ func TestWhoDiedBlocksUntilItsTimeIsOver(t *testing.T) {
 	})
 }
 
+func TestAnAttemptIsExtendedByItselfAlone(t *testing.T) {
+	inBubble(t, local.Options{}, func(r *rig) {
+		var until time.Time
+		extend := func(by string) bool {
+			until = time.Now().Add(5 * time.Minute)
+			ours, err := r.Extend(r.Context(), attempt(by), until)
+			require.NoError(r, err)
+			return ours
+		}
+		assert.False(r, extend("a"), "it has not begun")
+		assert.Equal(r, registry.Begun, r.begin("a"))
+		r.runtime.Router.Faults.Add(api.Fault{Service: "dynamodb", Operation: "UpdateItem", Kind: api.LoseReply, Times: 1})
+		assert.False(r, extend("b"))
+		assert.True(r, extend("a"))
+		time.Sleep(time.Until(until) - time.Millisecond)
+		assert.Equal(r, registry.Doing, r.begin("b"))
+		time.Sleep(time.Millisecond)
+		assert.True(r, extend("a"), "nobody else has begun")
+		time.Sleep(5 * time.Minute)
+		assert.Equal(r, registry.Begun, r.begin("b"))
+		assert.False(r, extend("a"))
+	})
+}
+
 func TestATaskBlocksWhileItsWorkerWaits(t *testing.T) {
 	task := registry.Task{Worker: "a", Execution: "worker-a-3", Seq: 5, Request: "r1"}
 	waits := func(w *registry.Worker) { w.Seq, w.Poll = 5, "r1" }

@@ -14,6 +14,13 @@ import (
 	"github.com/musterq/muster/internal/message"
 )
 
+const (
+	// Stage is where a message fails that matches no route.
+	Stage = "route"
+	// Unmatched is why.
+	Unmatched = "no route matches it"
+)
+
 // Routes of a fleet, in order. Immutable.
 type Routes struct{ routes []route }
 
