@@ -45,6 +45,10 @@ func TestTemplateIsViolated(t *testing.T) {
 			"                  - !GetAtt AutoscalerFunction.Arn", "                  - '*'",
 			[]string{"AutoscalerMachineRole has Resource: *"},
 		},
+		"a policy on everything, of an action that knows resources": {
+			"Action: batch:DescribeJobs", "Action: batch:SubmitJob",
+			[]string{"WorkerRole has Resource: *"},
+		},
 		"a policy of every action": {
 			"            Action: states:StartExecution\n", "            Action: states:*\n",
 			[]string{"WorkerSuccession has Action: states:*"},

@@ -79,12 +79,39 @@ func (t template) parameterViolations() []string {
 	return found
 }
 
+// unscoped are the actions that know no resources, and where AWS says so.
+var unscoped = map[string]string{
+	"batch:DescribeJobs": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html",
+}
+
+// excused are the Resource nodes of statements that allow one action which knows
+// no resources.
+func excused(n *yaml.Node, into map[*yaml.Node]bool) {
+	if n.Kind == yaml.MappingNode {
+		members := map[string]*yaml.Node{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			members[n.Content[i].Value] = n.Content[i+1]
+		}
+		if action := members["Action"]; action != nil && unscoped[action.Value] != "" && members["Resource"] != nil {
+			into[members["Resource"]] = true
+		}
+	}
+	for _, child := range n.Content {
+		excused(child, into)
+	}
+}
+
 // privilegeViolations lists policies that allow anything, or on anything.
 func (t template) privilegeViolations() []string {
 	var found []string
 	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
 		properties := t.Resources[id].Properties
+		may := map[*yaml.Node]bool{}
+		excused(&properties, may)
 		visit(&properties, func(key string, value *yaml.Node) {
+			if may[value] {
+				return
+			}
 			if key != "Resource" && key != "NotResource" && key != "Action" && key != "NotAction" {
 				return
 			}

@@ -23,7 +23,7 @@ func task(do func(t *scenario.Task, e message.Event)) scenario.Handler {
 // Tasks of callback mode. What they report may be refused.
 
 func succeeds(t *scenario.Task, _ message.Event) {
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	_ = t.Succeed(`"done"`)
 }
 
@@ -36,7 +36,7 @@ func givesUp(t *scenario.Task, _ message.Event) {
 // goesOn beats until it is refused.
 func goesOn(t *scenario.Task, _ message.Event) {
 	for t.Beat() == nil {
-		time.Sleep(20 * time.Second)
+		<-time.After(20 * time.Second)
 	}
 }
 
