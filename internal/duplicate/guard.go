@@ -65,7 +65,7 @@ func (g *Guard) Begin(ctx context.Context, records []message.Record, t registry.
 	var all errgroup.Group
 	all.SetLimit(together)
 	for i, r := range records {
-		a := registry.Attempt{Key: g.key.Of(r), By: uuid.NewString()}
+		a := registry.Attempt{Key: registry.HashKey(g.key.Of(r)), By: uuid.NewString()}
 		b.Attempts[r.MessageID] = a
 		all.Go(func() error {
 			verdict, busy, err := g.registry.Begin(ctx, a, t, time.Now(), until)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/guregu/dynamo/v2"
@@ -14,7 +15,7 @@ import (
 // Attempt is one attempt at handling what has a key. Two messages with the same
 // key are the same to a fleet that looks out for duplicates.
 type Attempt struct {
-	// Key that the messages share. Of any length: its hash is kept.
+	// Key that the messages share, as [HashKey] makes it.
 	Key string `json:"key"`
 	// By names the attempt. No other has the same name.
 	By string `json:"by"`
@@ -33,7 +34,7 @@ type Task struct {
 // Seen is what is known of a key: somebody is doing it, or it is done.
 type Seen struct {
 	Fleet string `dynamo:"Fleet,hash"`
-	// Item is the key's hash.
+	// Item is the key.
 	Item string `dynamo:"Item,range"`
 	// By names the attempt.
 	By string
@@ -201,11 +202,16 @@ func (r *Registry) Release(ctx context.Context, a Attempt, from time.Time) error
 	return nil
 }
 
+// HashKey makes a key of what messages share, whatever its length. It tells
+// nothing of a body.
+func HashKey(shared string) string {
+	sum := sha256.Sum256([]byte(shared))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // seen is where a key is kept.
 func (r *Registry) seen(key string) Seen {
-	sum := sha256.Sum256([]byte(key))
-	return Seen{
-		Fleet: fmt.Sprintf("%s#seen#%d", r.fleet, sum[0]%seenShards),
-		Item:  base64.RawURLEncoding.EncodeToString(sum[:]),
-	}
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return Seen{Fleet: fmt.Sprintf("%s#seen#%d", r.fleet, h.Sum32()%seenShards), Item: key}
 }
