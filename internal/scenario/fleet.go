@@ -51,13 +51,17 @@ type Options struct {
 	// Parameters of the template. MaxConcurrency defaults to 4, Parallelism to 2,
 	// MessagesPerWorker to 10, ProcessTimeoutSeconds to 10.
 	Parameters map[string]string
-	// Process handles messages. Defaults to a handler that takes 100 ms.
+	// Process handles messages, unless the parameters name a handler or a job.
+	// Defaults to a handler that takes 100 ms.
 	Process Handler
 	// ProcessTimeout is the time-out of the process handler's function in seconds.
 	// Defaults to ProcessTimeoutSeconds.
 	ProcessTimeout string
 	// Transform is optional.
 	Transform Handler
+	// Others are further process handlers, by name, for Routes: see [ARN]. They
+	// have the process handler's time-out.
+	Others map[string]Handler
 	// Job is the program of the jobs of a fleet whose Target is ecs, batch or
 	// codebuild. Defaults to one that succeeds at once. Those of Target execution
 	// run Process.
@@ -122,6 +126,9 @@ func Start(t testing.TB, o Options) *Fleet {
 		o.ProcessTimeout = parameters["ProcessTimeoutSeconds"]
 	}
 	parameters["ProcessHandler"] = f.put("process", o.Process, o.ProcessTimeout, o.Memory)
+	for other, h := range o.Others {
+		f.put(other, h, o.ProcessTimeout, o.Memory)
+	}
 	if o.Transform != nil {
 		if parameters["TransformTimeoutSeconds"] == "" {
 			parameters["TransformTimeoutSeconds"] = "10"
@@ -177,6 +184,11 @@ func (f *Fleet) own(functionName string, o Options) (lambda.Code, error) {
 	return code, nil
 }
 
+// ARN is that of a user's function, before the fleet is started too.
+func ARN(functionName string) string {
+	return "arn:aws:lambda:us-east-1:123456789012:function:" + functionName
+}
+
 // put makes a user's function and returns its ARN.
 func (f *Fleet) put(functionName string, h Handler, timeout string, memory int) string {
 	if h == nil {
@@ -218,7 +230,7 @@ func (f *Fleet) handle(ctx context.Context, functionName string, h Handler, payl
 		return nil, err
 	}
 	out, err := json.Marshal(reply)
-	if err == nil && functionName == "process" && ctx.Err() == nil && task.Token == "" {
+	if err == nil && functionName != "transform" && ctx.Err() == nil && task.Token == "" {
 		failed := message.ProcessReply(event.Records, out)
 		f.mu.Lock()
 		for _, r := range event.Records {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"runtime/debug"
@@ -13,9 +14,14 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
+// OutOfMemory is what a [Func] returns to end as a function that Lambda kills
+// because it needs more memory than it has.
+var OutOfMemory = errors.New("out of memory")
+
 // Func is a handler in this process. Its context has the invocation's deadline,
 // aws-lambda-go's lambdacontext, and [Variables]. An error is reported as
-// aws-lambda-go reports it, a panic too. When its time is over it is told
+// aws-lambda-go reports it, a panic too, and one that ends its goroutine as a
+// process that exits. When its time is over it is told
 // through its context and its environment is not used again; a Func that goes on
 // regardless no longer counts as running.
 type Func func(ctx context.Context, payload []byte) ([]byte, error)
@@ -70,6 +76,8 @@ func (e *funcEnvironment) call(ctx context.Context, payload []byte, done chan<- 
 	}()
 	result, err := e.handler(ctx, payload)
 	switch {
+	case errors.Is(err, OutOfMemory):
+		out = outcome{failure: outOfMemory}
 	case err != nil:
 		out = outcome{failed: true, payload: goErrorPayload(err), reusable: true}
 	case len(bytes.TrimSpace(result)) == 0:

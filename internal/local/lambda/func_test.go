@@ -142,6 +142,18 @@ func TestGoexitIsAnExit(t *testing.T) {
 	})
 }
 
+func TestAFuncThatRunsOutOfMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, lambda.Options{})
+		s.put(t, lambda.Function{Code: lambda.Func(func(context.Context, []byte) ([]byte, error) {
+			return nil, fmt.Errorf("a large body: %w", lambda.OutOfMemory)
+		})})
+		out := s.invoke(t, `{}`)
+		assert.Equal(t, "Unhandled", out.FunctionError)
+		assert.JSONEq(t, `{"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: `+out.RequestID+` Error: Runtime exited with error: signal: killed"}`, string(out.Payload))
+	})
+}
+
 func TestEnvironmentsAreReusedAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, lambda.Options{IdleTimeout: time.Minute})

@@ -41,6 +41,9 @@ type failure struct {
 	payload []byte
 }
 
+// outOfMemory is the failure of a function that needed more than it has.
+var outOfMemory = &failure{kind: "Runtime.OutOfMemory", message: "Runtime exited with error: signal: killed"}
+
 // setting is what an environment starts with.
 type setting struct {
 	function  Function

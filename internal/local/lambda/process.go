@@ -117,7 +117,7 @@ func (e *processEnvironment) invoke(ctx context.Context, i *invocation) outcome 
 		case <-check.C:
 			if used := e.child.Memory(); used > e.limit {
 				e.kill()
-				return outcome{failure: &failure{kind: "Runtime.OutOfMemory", message: "Runtime exited with error: signal: killed"}, memory: used}
+				return outcome{failure: outOfMemory, memory: used}
 			}
 		case <-ctx.Done():
 			e.kill()
