@@ -15,29 +15,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The Go sources that documents show are those of docs/examples.
+// The sources that documents show are those of docs/examples.
 func TestExamplesAreShown(t *testing.T) {
-	sources, err := filepath.Glob("../../docs/examples/*/main.go")
-	require.NoError(t, err)
-	require.NotEmpty(t, sources)
 	text := documents(t)["../../docs/handlers.md"]
-	for _, path := range sources {
-		source, err := os.ReadFile(path)
+	for pattern, language := range map[string]string{"main.go": "go", "app.py": "python"} {
+		sources, err := filepath.Glob("../../docs/examples/*/" + pattern)
 		require.NoError(t, err)
-		assert.Contains(t, text, "```go\n"+string(source)+"```\n", path)
+		require.NotEmpty(t, sources)
+		for _, path := range sources {
+			source, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Contains(t, text, "```"+language+"\n"+string(source)+"```\n", path)
+		}
 	}
 }
 
-// example is a folder of docs/examples, built, in a folder of its own with
-// messages to run.
-func example(t *testing.T, name string, messages ...any) (dir, bootstrap string) {
+// folder is a folder of its own with messages to run.
+func folder(t *testing.T, messages ...any) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	bootstrap = filepath.Join(dir, name, "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bootstrap, "./docs/examples/"+name)
-	build.Dir = "../.."
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, string(output))
 	var lines strings.Builder
 	for _, m := range messages {
 		line, err := json.Marshal(m)
@@ -45,6 +41,18 @@ func example(t *testing.T, name string, messages ...any) (dir, bootstrap string)
 		fmt.Fprintln(&lines, string(line))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "messages.jsonl"), []byte(lines.String()), 0o600))
+	return dir
+}
+
+// example is a folder of docs/examples in Go, built, in a folder with messages.
+func example(t *testing.T, name string, messages ...any) (dir, bootstrap string) {
+	t.Helper()
+	dir = folder(t, messages...)
+	bootstrap = filepath.Join(dir, name, "bootstrap")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bootstrap, "./docs/examples/"+name)
+	build.Dir = "../.."
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, string(output))
 	return dir, bootstrap
 }
 
@@ -109,4 +117,27 @@ func TestCeleryExample(t *testing.T) {
 		assert.Contains(t, strings.ReplaceAll(string(events), `\"`, `"`), `"id":"id of `+args+`","args":[`+strings.ReplaceAll(args, ", ", ",")+`]`)
 	}
 	assert.NotContains(t, string(events), "7,8")
+}
+
+// The task in Python reports with the plain SDK. Where that is not installed, or
+// Python itself, there is nothing to see but its absence.
+func TestEncodeExample(t *testing.T) {
+	dir := folder(t, `{"order":1,"seconds":1}`, `{"order":2,"stock":"later"}`)
+	source, err := os.ReadFile("../../docs/examples/encode/app.py")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "app.py"), source, 0o600))
+	args := []string{"--mode", "callback", "--process-timeout-seconds", "86400", "--handler", "python:app.handler"}
+	if absent := exec.CommandContext(t.Context(), "python3", "-c", "import boto3").Run(); absent != nil {
+		run := exec.CommandContext(t.Context(), filepath.Join(bin, "muster"), append([]string{"run", "--messages", "messages.jsonl", "--max-receive-count", "1", "--idle-seconds", "1"}, args...)...)
+		run.Dir = dir
+		output, err := run.CombinedOutput()
+		require.Error(t, err)
+		assert.Regexp(t, "No module named 'boto3'|python3 is not in PATH", string(output))
+		return
+	}
+	var ends []any
+	for _, outcome := range outcomes(t, dir, args...) {
+		ends = append(ends, outcome["status"], outcome["receives"])
+	}
+	assert.Equal(t, []any{"handled", 1.0, "handled", 2.0}, ends)
 }

@@ -104,14 +104,18 @@ func (o fleetOptions) logs() func(function, environment string, line []byte) {
 	}
 }
 
+// longestFunction is Lambda's longest time-out in seconds.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const longestFunction = 900
+
 func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*localFleet, error) {
 	values := maps.Clone(o.Parameters.values)
 	for _, h := range []struct {
-		function, parameter, timeout string
-		code                         lambda.Code
+		function, parameter, timeout, mode string
+		code                               lambda.Code
 	}{
-		{processFunction, processParameter, "ProcessTimeoutSeconds", o.Process},
-		{transformFunction, transformParameter, "TransformTimeoutSeconds", o.Transform},
+		{processFunction, processParameter, "ProcessTimeoutSeconds", "Mode", o.Process},
+		{transformFunction, transformParameter, "TransformTimeoutSeconds", "TransformMode", o.Transform},
 	} {
 		if h.code == nil {
 			continue
@@ -119,6 +123,10 @@ func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*
 		timeout, err := strconv.Atoi(o.Parameters.get(h.timeout))
 		if err != nil {
 			return nil, usage(fmt.Errorf("--%s: %w", flagName(h.timeout), err))
+		}
+		if o.Parameters.get(h.mode) == "callback" {
+			// The task may take longer than the function that starts it.
+			timeout = min(timeout, longestFunction)
 		}
 		err = runtime.Lambda.Put(lambda.Function{
 			Name: h.function, Code: h.code, Handler: "handler", Timeout: timeout,
