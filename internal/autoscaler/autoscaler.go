@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/musterq/muster/internal/fleet"
+	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
@@ -26,10 +27,10 @@ const (
 	// startDoubt is how long a reservation may go without a report before it is
 	// started again under the same name and input.
 	startDoubt = 30 * time.Second
-	// describeLimit is how many executions one tick looks up: a tenth of the
-	// bucket that the account has for it.
+	// describeLimit is how many executions one tick looks up: most of the bucket of
+	// 250 or 300 that the account has for it, which is full again within a tick.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
-	describeLimit = 30
+	describeLimit = 200
 	// startsLimit is how many executions one tick starts, new and doubtful ones:
 	// each is about 350 bytes of the tick's answer, up to 600 with a long fleet
 	// name, and a state takes 256 KiB. An answer over that would never get through,
@@ -75,6 +76,7 @@ type Autoscaler struct {
 	queue      *queue.Queue
 	registry   *registry.Registry
 	executions *sfn.Client
+	keeper     *hold.Keeper
 }
 
 // New makes an autoscaler. A worker of the steps lane runs one batch at a time.
@@ -90,6 +92,7 @@ func New(cfg aws.Config, c Config) (*Autoscaler, error) {
 		queue:      queue.New(cfg, c.QueueURL, c.QueueARN),
 		registry:   registry.New(cfg, c.Table, c.Fleet),
 		executions: sfn.NewFromConfig(cfg),
+		keeper:     hold.New(cfg, c.Settings, c.WorkerStateMachine),
 	}, nil
 }
 
@@ -139,6 +142,8 @@ type tick struct {
 	now     time.Time
 	control registry.Control
 	workers []registry.Worker
+	// holds were read before the workers: which of them stand is known.
+	holds []registry.Hold
 	// free are the slots that nothing can use any more.
 	free []registry.Worker
 	// died is the execution that was newly found to have ended badly, if any.
@@ -149,11 +154,15 @@ type tick struct {
 
 // try is one try of a tick. What died is still to be counted by the next one.
 func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, died *string) (Output, error) {
+	holds, err := a.registry.Holds(ctx)
+	if err != nil {
+		return Output{}, err
+	}
 	snapshot, err := a.registry.Snapshot(ctx)
 	if err != nil {
 		return Output{}, err
 	}
-	t := &tick{Autoscaler: a, now: time.Now(), control: snapshot.Control}
+	t := &tick{Autoscaler: a, now: time.Now(), control: snapshot.Control, holds: holds}
 	t.bury(*died)
 	err = t.learn(ctx, snapshot.Workers, endOf(in.Trigger))
 	*died = t.died
@@ -171,6 +180,9 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, died 
 	if err := t.order(ctx, decision); err != nil {
 		// What was reserved must be started all the same.
 		t.notes += "; orders failed: " + registry.Shorten(err.Error())
+	}
+	if err := t.tend(ctx); err != nil {
+		t.notes += "; held messages: " + registry.Shorten(err.Error())
 	}
 	out := Output{Starts: []Start{}, Reason: decision.Reason + t.notes}
 	for _, w := range append(again, reserved...) {

@@ -412,7 +412,7 @@ func TestATickThatCannotSeeFails(t *testing.T) {
 	for operation, says := range map[string]string{
 		"GetQueueAttributes": "ask for the depth of ",
 		"GetItem":            "read the registry's control item: ",
-		"Query":              "read the registry's workers: ",
+		"Query":              "read the messages that are held: ",
 		"TransactWriteItems": "change 1 slots of the registry: ",
 	} {
 		t.Run(operation, func(t *testing.T) {

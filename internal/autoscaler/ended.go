@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/musterq/muster/internal/fleet"
+	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/registry"
 )
 
@@ -120,8 +121,9 @@ func (t *tick) bury(holder string) {
 // lookups are the items of the workers whose executions this tick looks up.
 func (t *tick) lookups(workers []registry.Worker) map[string]bool {
 	var items []string
+	holding := t.holding()
 	for _, w := range workers {
-		if !w.Ended && t.questionable(w) {
+		if !w.Ended && (holding[w.Item] || t.questionable(w)) {
 			items = append(items, w.Item)
 		}
 	}
@@ -133,21 +135,24 @@ func (t *tick) lookups(workers []registry.Worker) map[string]bool {
 }
 
 // questionable says whether a worker's execution should be looked up: it fell
-// silent, or never reported home.
+// silent, or never reported home. One that waits for a task may be busy for a
+// year by its own word, and dead.
 func (t *tick) questionable(w registry.Worker) bool {
 	silence := t.now.Sub(w.ReportedAt.Time())
-	return silence > t.config.Liveness && !w.Busy(t.now) || w.State == registry.Reserved && silence > 2*startDoubt
+	waits := w.Lane == string(fleet.Steps) && hold.Wanted(t.config.Settings)
+	return silence > t.config.Liveness && (waits || !w.Busy(t.now)) || w.State == registry.Reserved && silence > 2*startDoubt
 }
 
 // canRunUntil is when nothing that an ended execution started can run any more,
 // in milliseconds since 1970. A pump has said so itself. In the steps lane the
 // state machine started handlers up to the moment it ended, and a courier may
-// up to the moment it is marked as ended: now.
+// up to the moment it is marked as ended: now. A task may run until its next
+// beat is refused.
 func (t *tick) canRunUntil(w registry.Worker) int64 {
 	if w.Lane == string(fleet.Stream) || w.BusyUntil == 0 {
 		return w.BusyUntil
 	}
-	return t.now.Add(max(t.config.Process.Timeout, t.config.Transform.Timeout) + registry.ClockMargin).UnixMilli()
+	return t.now.Add(hold.Linger(t.config.Settings) + registry.ClockMargin).UnixMilli()
 }
 
 // describe looks a worker's execution up. One that does not exist is not known

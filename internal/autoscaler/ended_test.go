@@ -149,18 +149,18 @@ func TestALookUpThatFails(t *testing.T) {
 func TestLookUpsAreLimited(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		var workers []registry.Worker
-		for i := range 40 {
-			w := slot(fmt.Sprintf("%02d", i), silent)
+		for i := range 250 {
+			w := slot(fmt.Sprintf("%03d", i), silent)
 			workers = append(workers, w)
 			r.run(w, "SUCCEEDED")
 		}
 		r.hold(registry.Control{}, workers...)
 		lookups := r.count("DescribeExecution")
 		r.ticks(scheduled)
-		assert.Equal(r, 30, lookups())
-		assert.Len(r, r.snapshot().Workers, 10)
+		assert.Equal(r, 200, lookups())
+		assert.Len(r, r.snapshot().Workers, 50)
 		r.ticks(scheduled)
-		assert.Equal(r, 40, lookups())
+		assert.Equal(r, 250, lookups())
 		assert.Empty(r, r.snapshot().Workers)
 	})
 }
@@ -170,21 +170,21 @@ func TestLookUpsAreLimited(t *testing.T) {
 func TestEachSilentWorkerHasItsTurn(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		var workers []registry.Worker
-		for i := range 61 {
+		for i := range 301 {
 			end := "RUNNING"
-			if i >= 57 {
+			if i >= 297 {
 				end = "SUCCEEDED"
 			}
-			w := slot(fmt.Sprintf("%02d", i), silent)
+			w := slot(fmt.Sprintf("%03d", i), silent)
 			workers = append(workers, w)
 			r.run(w, end)
 		}
 		r.hold(registry.Control{}, workers...)
-		for range 40 {
+		for range 12 {
 			r.ticks(scheduled)
 			time.Sleep(time.Minute)
 		}
-		assert.Len(r, r.snapshot().Workers, 57)
+		assert.Len(r, r.snapshot().Workers, 297)
 	})
 }
 

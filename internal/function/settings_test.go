@@ -149,7 +149,7 @@ func TestErrorsNameEveryVariable(t *testing.T) {
 			"MAX_CONCURRENCY", "PARALLELISM", "MIN_WORKERS", "MESSAGES_PER_WORKER", "STEP_LIMIT", "SCALE_IN_HOLD_SECONDS",
 			"LIVENESS_SECONDS", "WORKER_STATE_MACHINE", "WORKER_REVISION",
 		}),
-		"poll": slices.Concat(every, []string{"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP"}),
+		"poll": slices.Concat(every, []string{"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP", "WORKER_STATE_MACHINE"}),
 		"pump": every, "courier": every, "settle": every,
 	} {
 		t.Run(name, func(t *testing.T) {

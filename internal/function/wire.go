@@ -79,11 +79,11 @@ func Pump(cfg aws.Config, lookup Lookup) (func(context.Context, pump.Input) (pum
 // Poll receives a batch for a worker of the steps lane: the Poll state.
 func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput) (steps.Batch, error), error) {
 	s := settings{lookup: lookup}
-	c, job := s.fleet(), s.job()
+	c, job, machine := s.fleet(), s.job(), s.text("WORKER_STATE_MACHINE")
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	lane := steps.New(cfg, c, job)
+	lane := steps.New(cfg, c, job, machine)
 	return named(func(ctx context.Context, in steps.PollInput) (steps.Batch, error) {
 		return lane.Poll(ctx, requestID(ctx), in)
 	}), nil
@@ -97,7 +97,7 @@ func Courier(cfg aws.Config, lookup Lookup) (func(context.Context, steps.Courier
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	lane := steps.New(cfg, c, fleet.Job{})
+	lane := steps.New(cfg, c, fleet.Job{}, "")
 	return named(func(ctx context.Context, in steps.CourierInput) (steps.Batch, error) {
 		return lane.Deliver(ctx, requestID(ctx), in)
 	}), nil
@@ -111,7 +111,7 @@ func Settle(cfg aws.Config, lookup Lookup) (func(context.Context, steps.SettleIn
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	return named(steps.New(cfg, c, fleet.Job{}).Settle), nil
+	return named(steps.New(cfg, c, fleet.Job{}, "").Settle), nil
 }
 
 // requestID names this invocation: Lambda's request ID, or a new one where

@@ -113,6 +113,8 @@ func (r *rig) stop(t hold.Task) {
 	require.NoError(r, err)
 }
 
+func (r *rig) sleeps(d time.Duration) { time.Sleep(d) }
+
 // ended marks a worker's execution as known to have ended.
 func (r *rig) ended(t hold.Task) {
 	r.Helper()

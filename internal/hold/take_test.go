@@ -121,8 +121,8 @@ func TestAMessageThatIsHeld(t *testing.T) {
 			// The heartbeat, and 15 seconds each for what arrives late and for clocks.
 			hidden: heartbeat + 30*time.Second,
 		},
-		"its worker died earlier":  {before: func(r *rig, first hold.Task) { r.stop(first); time.Sleep(heartbeat + 10*time.Second) }, hidden: 20 * time.Second},
-		"its worker died long ago": {before: func(r *rig, first hold.Task) { r.stop(first); time.Sleep(heartbeat + 30*time.Second) }, free: true},
+		"its worker died earlier":  {before: func(r *rig, first hold.Task) { r.stop(first); r.sleeps(heartbeat + 10*time.Second) }, hidden: 20 * time.Second},
+		"its worker died long ago": {before: func(r *rig, first hold.Task) { r.stop(first); r.sleeps(heartbeat + 30*time.Second) }, free: true},
 		"its worker died, as a tick knows": {
 			before: func(r *rig, first hold.Task) { r.stop(first); r.ended(first) }, hidden: heartbeat + 30*time.Second,
 		},

@@ -47,6 +47,9 @@ type Hold struct {
 // MessageID is the message's ID.
 func (h Hold) MessageID() string { return h.Item }
 
+// WorkerItem is the item of the worker whose task it is.
+func (h Hold) WorkerItem() string { return workerPrefix + h.Worker }
+
 // ReceivedAt is when the message was received last.
 func (h Hold) ReceivedAt() time.Time { return time.UnixMilli(h.Received) }
 
@@ -64,7 +67,7 @@ func (h Hold) DueAt() time.Time { return time.UnixMilli(h.Due) }
 // Stands says whether the worker's item says the same as the hold. The item must
 // have been read after the hold.
 func (h Hold) Stands(w Worker) bool {
-	return w.Item == workerPrefix+h.Worker && w.Holder == h.Execution && w.Seq == h.Seq && w.Poll == h.Request && w.Settled < h.Seq
+	return w.Item == h.WorkerItem() && w.Holder == h.Execution && w.Seq == h.Seq && w.Poll == h.Request && w.Settled < h.Seq
 }
 
 // task says whether both are holds for the same task.

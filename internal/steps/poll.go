@@ -7,6 +7,7 @@ import (
 
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
@@ -73,9 +74,33 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 	for _, h := range queue.Hold(records) {
 		b.Messages = append(b.Messages, Item{Held: h})
 	}
+	if hold.Wanted(l.config) {
+		if err := l.hold(ctx, &b, hold.Task{Post: registry.Post{Worker: in.Worker, Execution: in.Execution}, Seq: b.Seq, Request: request}, stage, records[0]); err != nil || b.Next != "" {
+			return b, err
+		}
+	}
 	b.Handler, b.TransformHandler = l.config.Process.ARN, l.config.Transform.ARN
 	if l.config.Target != fleet.Lambda {
 		b.Handler, b.Job = l.job.ARN, l.newJob(in.Worker, b, records[0])
 	}
 	return b, l.carry(ctx, &b, stage, records, l.key(in.Execution, request))
+}
+
+// hold takes the batch's one message for its task. Where it must not start the
+// batch says what is next instead.
+func (l *Lane) hold(ctx context.Context, b *Batch, t hold.Task, stage handler.Stage, r message.Record) error {
+	mine, err := l.keeper.Take(ctx, t, r)
+	var large *hold.TooLargeError
+	switch {
+	case errors.As(err, &large):
+		b.Messages[0].fail(stage, message.Failure{Reason: large.Error()})
+		b.Next = settleNext
+	case err != nil:
+		return err
+	case !mine:
+		b.Messages, b.Next = []Item{}, "poll"
+	default:
+		b.Messages[0].Kept = true
+	}
+	return nil
 }

@@ -138,7 +138,9 @@ func (r *rig) invocations() []string {
 	return r.invoked
 }
 
-func (r *rig) lane() *steps.Lane { return steps.New(r.runtime.Config(), r.config, r.job) }
+func (r *rig) lane() *steps.Lane {
+	return steps.New(r.runtime.Config(), r.config, r.job, "arn:aws:states:us-east-1:123456789012:stateMachine:jobs-worker")
+}
 
 // poll polls as the state machine does.
 func (r *rig) poll(seq int64, empty int) (steps.Batch, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
@@ -52,43 +53,51 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 		// An execution of an older definition does not say.
 		at = time.Now()
 	}
-	var done, failed, throttled, unstarted []queue.Held
+	post := registry.Post{Worker: in.Worker, Execution: in.Execution}
+	var done, back []queue.Held
 	var failures []registry.Failure
+	var errs []error
 	delays := map[string]time.Duration{}
 	var counts registry.Counts
 	for _, m := range in.Messages {
+		end := hold.End{}
 		switch m.Outcome {
 		case Handled:
 			counts.Handled++
-			done = append(done, m.Held)
+			end.Done = true
 		case Filtered:
 			counts.Filtered++
-			done = append(done, m.Held)
+			end.Done = true
 		case Unstarted:
-			unstarted = append(unstarted, m.Held)
 		case Throttled:
-			throttled = append(throttled, m.Held)
+			end.Delay = message.Throttled(m.Receives)
 		default:
 			counts.Failed++
-			failed = append(failed, m.Held)
-			delays[m.MessageID] = m.delay(l.config.Backoff)
+			end.Delay = m.delay(l.config.Backoff)
 			failures = append(failures, registry.Failure{
 				MessageID: m.MessageID, Receives: m.Receives, Worker: in.Execution, Stage: m.Stage, Handler: l.target(handler.Stage(m.Stage), Batch{Handler: in.Handler}).ARN, Reason: m.Reason,
 			})
 		}
+		switch {
+		case m.Kept:
+			errs = append(errs, l.keeper.Release(ctx, hold.Task{Post: post, Seq: in.Seq}, m.Held, end))
+		case end.Done:
+			done = append(done, m.Held)
+		default:
+			back = append(back, m.Held)
+			delays[m.MessageID] = end.Delay
+		}
 	}
-	err := errors.Join(
+	err := errors.Join(append(errs,
 		l.queue.Delete(ctx, done),
-		l.queue.Return(ctx, failed, func(h queue.Held) time.Duration { return delays[h.MessageID] }),
-		l.queue.Return(ctx, throttled, func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
-		l.queue.Return(ctx, unstarted, func(queue.Held) time.Duration { return 0 }),
+		l.queue.Return(ctx, back, func(h queue.Held) time.Duration { return delays[h.MessageID] }),
 		l.registry.RecordFailures(ctx, at, failures),
 		l.forget(ctx, in.Object),
-	)
+	)...)
 	if err != nil {
 		return Settled{}, err
 	}
-	_, err = l.registry.EndBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, in.Seq, time.Now(), counts)
+	_, err = l.registry.EndBatch(ctx, post, in.Seq, time.Now(), counts)
 	if err != nil && !errors.Is(err, registry.ErrRelieved) {
 		return Settled{}, err
 	}

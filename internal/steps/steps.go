@@ -13,6 +13,7 @@ import (
 
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
@@ -50,6 +51,8 @@ type Item struct {
 	// RetryAfterSeconds is how long a failed message stays invisible, if the
 	// handler said so.
 	RetryAfterSeconds *int64 `json:"retryAfterSeconds"`
+	// Kept is true of a message that is held in the registry while its task runs.
+	Kept bool `json:"kept,omitempty"`
 }
 
 // fail notes what failed the message.
@@ -115,10 +118,12 @@ type Lane struct {
 	registry *registry.Registry
 	invoker  *handler.Invoker
 	objects  *s3.Client
+	keeper   *hold.Keeper
 }
 
-// New makes the steps lane. The job is what a fleet whose target is one starts.
-func New(cfg aws.Config, c fleet.Settings, job fleet.Job) *Lane {
+// New makes the steps lane. The job is what a fleet whose target is one starts,
+// the machine the ARN of the worker state machine, which polls alone need.
+func New(cfg aws.Config, c fleet.Settings, job fleet.Job, machine string) *Lane {
 	return &Lane{
 		config:   c,
 		job:      job,
@@ -126,6 +131,7 @@ func New(cfg aws.Config, c fleet.Settings, job fleet.Job) *Lane {
 		registry: registry.New(cfg, c.Table, c.Fleet),
 		invoker:  handler.New(cfg),
 		objects:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
+		keeper:   hold.New(cfg, c, machine),
 	}
 }
 
