@@ -50,7 +50,7 @@ func (r *Registry) Find(ctx context.Context, messageID, key string) (Trace, erro
 		t.Hold = &h
 	}
 	if key != "" {
-		s, err := r.readSeen(ctx, r.seen(key))
+		s, err := r.readSeen(ctx, r.seen(HashKey(key)))
 		if err != nil {
 			return t, err
 		}

@@ -38,7 +38,7 @@ func TestFind(t *testing.T) {
 
 		_, err := r.TakeHold(r.Context(), registry.Hold{Item: "m-3", Worker: "b", Execution: "worker-b-1", Seq: 7, Request: "poll-1"}, registry.Hold{})
 		require.NoError(r, err)
-		_, _, err = r.Begin(r.Context(), registry.Attempt{Key: "messageId=m-3", By: "a"}, registry.Task{}, time.Now(), time.Now().Add(time.Minute))
+		_, _, err = r.Begin(r.Context(), registry.Attempt{Key: registry.HashKey("messageId=m-3"), By: "a"}, registry.Task{}, time.Now(), time.Now().Add(time.Minute))
 		require.NoError(r, err)
 		found = find("m-3")
 		require.NotNil(r, found.Hold)
