@@ -13,8 +13,9 @@ import (
 const (
 	// keepEvery is how often what is in hand is looked through for messages that
 	// will soon be visible, soon how near that is, and keepFor for how long they
-	// are hidden then: each is asked for twice before its time is over.
-	keepEvery = 20 * time.Second
+	// are hidden then: each message every 20 seconds. Where it cannot be done
+	// there is time to try again.
+	keepEvery = 5 * time.Second
 	soon      = 45 * time.Second
 	keepFor   = time.Minute
 	// cover is what is added to the time-outs of the handlers that are yet to run:

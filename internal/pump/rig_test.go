@@ -47,6 +47,8 @@ type rig struct {
 	mu sync.Mutex
 	// starts are when the process handler was invoked, since the test began.
 	starts []time.Duration
+	// running is how many handlers run.
+	running int
 }
 
 // slot is the worker as it was reserved, with changes.
@@ -94,6 +96,8 @@ func (r *rig) put(name string, timeout time.Duration, h Handler) handler.Target 
 			r.starts = append(r.starts, time.Since(r.began))
 			r.mu.Unlock()
 		}
+		r.runs(1)
+		defer r.runs(-1)
 		var e message.Event
 		if err := json.Unmarshal(payload, &e); err != nil {
 			return nil, err
@@ -105,6 +109,14 @@ func (r *rig) put(name string, timeout time.Duration, h Handler) handler.Target 
 		return json.Marshal(reply)
 	})}))
 	return handler.Target{ARN: r.runtime.Account.ARN("lambda", "function:"+name), Timeout: timeout}
+}
+
+// runs counts the handlers that run.
+func (r *rig) runs(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running += n
+	return r.running
 }
 
 // takes is a handler that takes a while and succeeds.
@@ -132,6 +144,22 @@ func (r *rig) shiftOf(token string, timeout time.Duration, in pump.Input) (pump.
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	return p.Shift(ctx, token, in)
+}
+
+// dies works a shift that is cut off from everything after a while, as when its
+// function dies: what it asked for until then goes on.
+func (r *rig) dies(after time.Duration) {
+	r.Helper()
+	p, err := pump.New(r.runtime.Config(), r.config)
+	require.NoError(r, err)
+	ctx, die := context.WithTimeout(r.Context(), 15*time.Minute)
+	defer die()
+	go func() {
+		<-time.After(after)
+		die()
+	}()
+	_, err = p.Shift(ctx, "t1", pump.Input{Worker: "a", Execution: "worker-a-1"})
+	assert.Error(r, err)
 }
 
 // started are when the process handler was invoked, since the test began.
