@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// OutOfMemory is what a [Func] returns to end as a function that Lambda kills
+// ErrOutOfMemory is what a [Func] returns to end as a function that Lambda kills
 // because it needs more memory than it has.
-var OutOfMemory = errors.New("out of memory")
+var ErrOutOfMemory = errors.New("out of memory")
 
 // Func is a handler in this process. Its context has the invocation's deadline,
 // aws-lambda-go's lambdacontext, and [Variables]. An error is reported as
@@ -76,7 +76,7 @@ func (e *funcEnvironment) call(ctx context.Context, payload []byte, done chan<- 
 	}()
 	result, err := e.handler(ctx, payload)
 	switch {
-	case errors.Is(err, OutOfMemory):
+	case errors.Is(err, ErrOutOfMemory):
 		out = outcome{failure: outOfMemory}
 	case err != nil:
 		out = outcome{failed: true, payload: goErrorPayload(err), reusable: true}

@@ -146,7 +146,7 @@ func TestAFuncThatRunsOutOfMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, lambda.Options{})
 		s.put(t, lambda.Function{Code: lambda.Func(func(context.Context, []byte) ([]byte, error) {
-			return nil, fmt.Errorf("a large body: %w", lambda.OutOfMemory)
+			return nil, fmt.Errorf("a large body: %w", lambda.ErrOutOfMemory)
 		})})
 		out := s.invoke(t, `{}`)
 		assert.Equal(t, "Unhandled", out.FunctionError)
