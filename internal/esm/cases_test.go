@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/lambda"
 )
 
 // errorHandling is AWS's page, pages are its parts by the names that cases cite.
@@ -21,12 +22,14 @@ const (
 	partialPage = "partial batch responses"
 	// conditionsPage lists when a batch is a complete success or failure.
 	conditionsPage = "success and failure conditions"
+	fifoPage       = "FIFO queues"
 )
 
 var pages = map[string]string{
 	backoffPage:    errorHandling + "#services-sqs-backoff-strategy",
 	partialPage:    errorHandling + "#services-sqs-batchfailurereporting",
 	conditionsPage: errorHandling + "#sqs-batchfailurereporting-conditions",
+	fifoPage:       "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html",
 }
 
 // conformanceCase is one thing that a handler does with a batch of three
@@ -53,6 +56,9 @@ type conformanceCase struct {
 	// reason that is recorded for what was returned: its end. Empty for messages
 	// that no handler has failed.
 	reason string
+	// order in which the handler gets the messages of a FIFO queue: a, b and c are
+	// of one group, x is of another. Empty for a standard queue.
+	order string
 	// after is how long a returned message stays invisible at least.
 	after time.Duration
 	// steps is what is returned in the steps lane, where it differs.
@@ -175,12 +181,8 @@ var failures = []conformanceCase{
 		fails: func(context.Context) ([]byte, error) { runtime.Goexit(); return nil, nil },
 	},
 	{
-		// What Lambda answers then. That it does is tested with real processes in
-		// internal/local/lambda.
 		name: "too much memory", page: backoffPage, says: "If your function code caused the error, Lambda will stop processing", returned: "abc", reason: "Runtime exited with error: signal: killed",
-		fails: func(context.Context) ([]byte, error) {
-			return nil, messages.InvokeResponse_Error{Type: "Runtime.OutOfMemory", Message: "Runtime exited with error: signal: killed"}
-		},
+		fails: func(context.Context) ([]byte, error) { return nil, lambda.OutOfMemory },
 	},
 	{
 		name: "throttled once", throttling: true, page: backoffPage, says: "Lambda continues to retry the message until the message's timestamp exceeds your queue's visibility timeout",
@@ -244,4 +246,21 @@ var extensions = []conformanceCase{
 	{name: "of two entries the last", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":3600},{"itemIdentifier":"$b","retryAfterSeconds":120}]}`, returned: "b", reason: reported, after: 2 * time.Minute, note: extension},
 	{name: "a text", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":"600"}]}`, returned: "b", reason: `with retryAfterSeconds "600", which is not whole seconds from 0 to 43200: the fleet's backoff applies`, note: extension},
 	{name: "too long", reply: `{"batchItemFailures":[{"itemIdentifier":"$b","retryAfterSeconds":43201}]}`, returned: "b", reason: `with retryAfterSeconds 43201, which is not whole seconds from 0 to 43200: the fleet's backoff applies`, note: extension},
+}
+
+const (
+	inOrder = "messages in the same group are delivered to Lambda in order"
+	first   = "attempts all retries on the affected messages before Lambda receives additional messages from the same group"
+	one     = "A mapping may give a handler several messages of a group at once. With Muster it gets one, for its reply says whether the next may start."
+)
+
+// fifo are the cases of FIFO queues.
+var fifo = []conformanceCase{
+	{name: "success", order: "abc", reply: `null`, page: fifoPage, says: inOrder, note: one},
+	{name: "the head is reported", order: "aabc", reply: `{"batchItemFailures":[{"itemIdentifier":"$a"}]}`, page: fifoPage, says: first, returned: "a", reason: reported, note: one},
+	{name: "the head fails", order: "aabc", page: fifoPage, says: first, returned: "a", reason: "no", note: one, fails: func(context.Context) ([]byte, error) { return nil, errors.New("no") }},
+	{name: "the head times out", order: "aabc", page: fifoPage, says: first, returned: "a", reason: "Task timed out after 10.00 seconds", note: one, fails: func(ctx context.Context) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }},
+	{name: "the reply names nothing", order: "aabc", reply: `{"batchItemFailures":[{"itemIdentifier":""}]}`, page: fifoPage, says: first, returned: "a", reason: unnamed, note: one},
+	{name: "the reply names another message", order: "aabc", reply: `{"batchItemFailures":[{"itemIdentifier":"$b"}]}`, page: fifoPage, says: first, returned: "a", reason: "names the unknown message \"$b\"", note: one},
+	{name: "the head is to wait", order: "aabc", reply: `{"batchItemFailures":[{"itemIdentifier":"$a","retryAfterSeconds":600}]}`, page: fifoPage, says: first, returned: "a", reason: reported, after: 10 * time.Minute, note: one},
 }

@@ -43,7 +43,7 @@ What becomes of a batch of three messages, *a*, *b* and *c*, when its handler an
 	for _, section := range []struct {
 		title, column string
 		cases         []conformanceCase
-	}{{"Replies", "reply", replies}, {"Failures", "the handler ends with", failures}, {"retryAfterSeconds", "reply", extensions}} {
+	}{{"Replies", "reply", replies}, {"Failures", "the handler ends with", failures}, {"FIFO queues", "the handler of *a*", fifo}, {"retryAfterSeconds", "reply", extensions}} {
 		fmt.Fprintf(&b, "## %s\n| case | %s | AWS says | Muster |\n|---|---|---|---|\n", section.title, section.column)
 		for _, c := range section.cases {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s%s |\n", c.name, c.answer(), c.quoted(), c.outcome(), notes.number(c.note))
@@ -86,6 +86,9 @@ func (c conformanceCase) quoted() string {
 
 func (c conformanceCase) outcome() string {
 	text := ending(c.returned)
+	if c.order != "" {
+		text += "; calls *" + strings.Join(strings.Split(c.order, ""), "*, *") + "*"
+	}
 	if c.after > 0 {
 		text += fmt.Sprintf(", for %s at least", c.after)
 	}

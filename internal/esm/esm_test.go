@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -24,6 +27,7 @@ import (
 func TestReplies(t *testing.T)    { each(t, replies) }
 func TestFailures(t *testing.T)   { each(t, failures) }
 func TestExtensions(t *testing.T) { each(t, extensions) }
+func TestFifo(t *testing.T)       { each(t, fifo) }
 
 func each(t *testing.T, cases []conformanceCase) {
 	for _, c := range cases {
@@ -41,6 +45,10 @@ func (c conformanceCase) run(t *testing.T, lane string) {
 	options := scenario.Options{Parameters: map[string]string{
 		"Lane": lane, "MaxConcurrency": "1", "Parallelism": "1", "BackoffBaseSeconds": "0",
 	}}
+	if c.order != "" {
+		// Room for another group.
+		maps.Copy(options.Parameters, map[string]string{"Fifo": "true", "MaxConcurrency": "2", "Parallelism": "2", "MessagesPerWorker": "1"})
+	}
 	function := "process"
 	if c.transform {
 		function, options.Transform = "transform", scenario.Takes(0)
@@ -58,9 +66,14 @@ func (c conformanceCase) run(t *testing.T, lane string) {
 		f.Router.Faults.Add(fault)
 	}
 	began := time.Now()
-	f.Send("a", "b", "c")
+	c.send(t, f)
 	f.Wake()
 	f.UntilDone(24 * time.Hour)
+	if c.order != "" {
+		assert.Equal(t, c.order, strings.ReplaceAll(h.order, "x", ""), "the group's calls")
+		require.Len(t, h.calls["x"], 1)
+		assert.Less(t, h.calls["x"][0].at.Sub(began), 20*time.Second, "the other group goes on")
+	}
 
 	want := c.returned
 	if lane == "steps" && c.steps != nil {
@@ -90,6 +103,21 @@ func (c conformanceCase) run(t *testing.T, lane string) {
 	assert.Zero(t, dead)
 }
 
+// send puts the messages on the queue of the fleet.
+func (c conformanceCase) send(t *testing.T, f *scenario.Fleet) {
+	t.Helper()
+	if c.order == "" {
+		f.Send("a", "b", "c")
+		return
+	}
+	for _, m := range []struct{ body, group string }{{"a", "g"}, {"b", "g"}, {"c", "g"}, {"x", "h"}} {
+		_, err := f.SQS.SendMessage(t.Context(), &sqs.SendMessageInput{
+			QueueUrl: aws.String(f.Output("QueueUrl")), MessageBody: &m.body, MessageGroupId: &m.group, MessageDeduplicationId: &m.body,
+		})
+		require.NoError(t, err)
+	}
+}
+
 // call is one time that a handler had a message.
 type call struct {
 	id       string
@@ -103,6 +131,8 @@ type handler struct {
 	mu sync.Mutex
 	// calls by the message's body.
 	calls map[string][]call
+	// order of the bodies.
+	order string
 }
 
 func (h *handler) invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -111,12 +141,14 @@ func (h *handler) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	h.mu.Lock()
-	first := len(h.calls) == 0
+	first := len(h.calls["a"]) == 0
 	var names []string
 	for _, r := range event.Records {
 		h.calls[r.Body] = append(h.calls[r.Body], call{r.MessageID, r.Receives(), time.Now()})
+		h.order += r.Body
 		names = append(names, "$"+r.Body, r.MessageID, "$"+strings.ToUpper(r.Body), strings.ToUpper(r.MessageID))
 	}
+	first = first && len(h.calls["a"]) == 1
 	h.mu.Unlock()
 	switch {
 	case !first && h.c.transform:
@@ -147,7 +179,7 @@ func failuresOf(t *testing.T, f *scenario.Fleet) map[string]string {
 
 // Each case has a name of its own, and a page or a reason for what it expects.
 func TestTheTable(t *testing.T) {
-	cases := slices.Concat(replies, failures)
+	cases := slices.Concat(replies, failures, fifo)
 	assert.GreaterOrEqual(t, len(cases), 60)
 	names := map[string]bool{}
 	for _, c := range cases {
