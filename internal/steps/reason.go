@@ -92,7 +92,7 @@ func (c container) String() string {
 	if c.Reason != "" {
 		parts = append(parts, c.Reason)
 	}
-	return strings.TrimPrefix(strings.Join([]string{c.Name, strings.Join(parts, ", ")}, " "), " ")
+	return strings.TrimSpace(c.Name + " " + strings.Join(parts, ", "))
 }
 
 // job words how a job ended. Empty if the cause is no job's.

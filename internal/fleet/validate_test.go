@@ -1,0 +1,113 @@
+package fleet_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterq/muster/internal/fleet"
+	"github.com/musterq/muster/internal/handler"
+)
+
+// settings of a fleet that can work, with changes.
+func settings(changes ...func(*fleet.Settings)) fleet.Settings {
+	s := fleet.Settings{
+		Lane: fleet.Steps, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync, Unmatched: fleet.ToHandler, BodiesInState: fleet.SmallBodies,
+		Process: handler.Target{ARN: "arn:process", Timeout: 30 * time.Second}, BatchSize: 10, DuplicateKey: "messageId",
+	}
+	for _, change := range changes {
+		change(&s)
+	}
+	return s
+}
+
+func job(target fleet.Target) func(*fleet.Settings) {
+	return func(s *fleet.Settings) { s.Target, s.Process = target, handler.Target{Timeout: 24 * time.Hour} }
+}
+
+func callback(s *fleet.Settings) { s.Mode, s.Process.Timeout = fleet.Callback, 30*24*time.Hour }
+
+func noBodies(s *fleet.Settings) { s.BodiesInState = fleet.NoBodies }
+
+func takes(d time.Duration) func(*fleet.Settings) {
+	return func(s *fleet.Settings) { s.Process.Timeout = d }
+}
+
+func TestWhatWorks(t *testing.T) {
+	for name, s := range map[string]fleet.Settings{
+		"sync":                   settings(),
+		"async":                  settings(func(s *fleet.Settings) { s.Mode = fleet.Async }),
+		"callback":               settings(callback),
+		"callback, no bodies":    settings(callback, noBodies),
+		"execution":              settings(job(fleet.Execution)),
+		"execution with a token": settings(job(fleet.Execution), callback),
+		"ECS task with a token":  settings(job(fleet.ECS), callback),
+		"Batch job":              settings(job(fleet.Batch)),
+		"build":                  settings(job(fleet.CodeBuild)),
+		"no bodies":              settings(noBodies, takes(14*time.Minute)),
+	} {
+		assert.NoError(t, s.Validate(), name)
+	}
+}
+
+func TestWhatCannotWork(t *testing.T) {
+	for says, s := range map[string]fleet.Settings{
+		"Mode is callback and Target is batch: ":                             settings(job(fleet.Batch), callback),
+		"Mode is callback and Target is codebuild: ":                         settings(job(fleet.CodeBuild), callback),
+		"BodiesInState is never and ProcessTimeoutSeconds is 841: ":          settings(noBodies, takes(841*time.Second)),
+		"Target is ecs and Lane is stream: ":                                 settings(job(fleet.ECS), func(s *fleet.Settings) { s.Lane = fleet.Stream }),
+		"Mode is callback and Lane is stream: ":                              settings(callback, func(s *fleet.Settings) { s.Lane = fleet.Stream }),
+		"Target is execution and Mode is async: ":                            settings(job(fleet.Execution), func(s *fleet.Settings) { s.Mode = fleet.Async }),
+		"TransformMode is async: ":                                           settings(func(s *fleet.Settings) { s.TransformMode = fleet.Async }),
+		"ProcessHandler is empty: ":                                          settings(func(s *fleet.Settings) { s.Process.ARN = "" }),
+		"the queue is FIFO and ProcessTimeoutSeconds is 2592000: ":           settings(callback, func(s *fleet.Settings) { s.Fifo = true }),
+		"ProcessTimeoutSeconds is 901 and Mode is sync: ":                    settings(takes(901 * time.Second)),
+		`Target is "cron", it must be one of [lambda execution ecs batch co`: settings(job("cron")),
+	} {
+		assert.ErrorContains(t, s.Validate(), says)
+	}
+}
+
+func TestWaits(t *testing.T) {
+	transform := func(s *fleet.Settings) { s.TransformMode, s.Transform.ARN = fleet.Callback, "arn:transform" }
+	for name, c := range map[string]struct {
+		settings           fleet.Settings
+		transform, process bool
+	}{
+		"sync":                      {settings(), false, false},
+		"callback":                  {settings(callback), false, true},
+		"job":                       {settings(job(fleet.Batch)), false, true},
+		"transform callback":        {settings(transform), true, false},
+		"no transform, in callback": {settings(func(s *fleet.Settings) { s.TransformMode = fleet.Callback }), false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, c.transform, c.settings.Waits(handler.Transform))
+			assert.Equal(t, c.process, c.settings.Waits(handler.Process))
+			assert.Equal(t, c.transform || c.process, c.settings.Single(), "a token is for one message")
+		})
+	}
+}
+
+func TestJobsThatCannotStart(t *testing.T) {
+	whole := fleet.Job{ARN: "arn:job", QueueARN: "arn:queue", Container: "main", Subnets: []string{"subnet-1"}}
+	for target, names := range map[fleet.Target][]string{
+		fleet.Lambda:    nil,
+		fleet.Execution: {"JobArn"},
+		fleet.ECS:       {"JobArn", "JobQueueArn", "JobContainer", "JobSubnets"},
+		fleet.Batch:     {"JobArn", "JobQueueArn"},
+		fleet.CodeBuild: {"JobArn"},
+	} {
+		assert.NoError(t, whole.Validate(target))
+		err := fleet.Job{}.Validate(target)
+		if len(names) == 0 {
+			assert.NoError(t, err)
+			continue
+		}
+		require.Error(t, err)
+		for _, name := range names {
+			assert.ErrorContains(t, err, "Target is "+string(target)+" and "+name+" is empty: ")
+		}
+	}
+}
