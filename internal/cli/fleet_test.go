@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/httpclient"
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/registry"
 )
@@ -48,7 +49,8 @@ func stand(t *testing.T, dir string, args ...string) *standing {
 		}
 	}
 	cfg := aws.Config{
-		Region: localRegion, BaseEndpoint: &endpoint,
+		HTTPClient: httpclient.New(),
+		Region:     localRegion, BaseEndpoint: &endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider(local.AccessKeyID, local.SecretAccessKey, ""),
 	}
 	outputs, err := new(target).outputs(t.Context(), cfg, "orders")

@@ -30,12 +30,13 @@ func (w *whereabouts) workers(ctx context.Context, d *deadLetters, t registry.Tr
 		w.Worker = k.Holder
 		w.conclude("handed", "muster status "+w.Fleet, "worker %s had it in hand at its last report, %s", k.ID(), stamp(k.ReportedAt.Time()))
 	}
-	stream, steps := 0, 0
+	stream, steps, unnamed := 0, 0, 0
 	states := sfn.NewFromConfig(d.cfg)
 	for _, k := range t.Workers {
 		switch {
 		case k.Lane == "stream":
 			stream++
+			unnamed += max(k.InHandMessages-len(k.Holding), 0)
 			continue
 		case k.Seq <= k.Settled:
 			continue // nothing in hand
@@ -53,7 +54,8 @@ func (w *whereabouts) workers(ctx context.Context, d *deadLetters, t registry.Tr
 		w.conclude("worker", "muster status "+w.Fleet, "execution %s holds it, in its state %q since %s", k.Holder, has.state, stamp(has.since))
 	}
 	if w.Worker == "" {
-		w.found("workers", "none of %d in the stream lane had it in hand at its last report, at most %d messages of each being named; none of %d with a batch in the steps lane has it", stream, registry.MaxHolding, steps)
+		w.found("workers", "the last reports of %d in the stream lane name others, and leave %s messages unnamed; %d in the steps lane have other batches",
+			stream, thousands(unnamed), steps)
 	}
 	return nil
 }
