@@ -182,7 +182,7 @@ var failures = []conformanceCase{
 	},
 	{
 		name: "too much memory", page: backoffPage, says: "If your function code caused the error, Lambda will stop processing", returned: "abc", reason: "Runtime exited with error: signal: killed",
-		fails: func(context.Context) ([]byte, error) { return nil, lambda.OutOfMemory },
+		fails: func(context.Context) ([]byte, error) { return nil, lambda.ErrOutOfMemory },
 	},
 	{
 		name: "throttled once", throttling: true, page: backoffPage, says: "Lambda continues to retry the message until the message's timestamp exceeds your queue's visibility timeout",
