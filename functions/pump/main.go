@@ -4,11 +4,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/musterq/muster/internal/function"
+	"github.com/musterq/muster/internal/pump"
 )
 
 func main() {
+	debug.SetMemoryLimit(pump.MemoryLimit)
 	if err := function.Start(os.LookupEnv, function.Pump); err != nil {
 		fmt.Fprintln(os.Stderr, "pump:", err)
 		os.Exit(1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/musterq/muster/internal/duplicate"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/registry"
@@ -37,7 +38,7 @@ func (s *shift) begin(ctx context.Context, e *event, lasting time.Duration) {
 	for _, r := range begun.Doing {
 		e.delays[r.MessageID] = time.Until(begun.Until[r.MessageID])
 		if e.held[r.MessageID].Receives >= s.config.MaxReceives {
-			e.reasons = append(e.reasons, s.failure(e, r.MessageID, string(handler.Process), "", "a message with the same key is being handled, and this was the last receive: SQS moves it to the dead-letter queue at the next"))
+			e.reasons = append(e.reasons, s.failure(e, r.MessageID, string(handler.Process), "", duplicate.LastReceive))
 		}
 	}
 }

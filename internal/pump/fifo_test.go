@@ -301,3 +301,57 @@ func TestADeleteThatComesTooLate(t *testing.T) {
 		assert.Zero(r, r.depth())
 	})
 }
+
+// rival is another worker of the same queue, one message at a time, with the same
+// handler.
+func (r *rig) rival(until time.Duration, handle Handler) {
+	q := queue.New(r.runtime.Config(), r.url, r.config.QueueARN)
+	for time.Since(r.began) < until {
+		records, err := q.Receive(r.Context(), 1, 20*time.Second, time.Minute)
+		assert.NoError(r, err)
+		if len(records) == 0 {
+			continue
+		}
+		back := func(queue.Held) time.Duration { return time.Second }
+		if _, err := handle(r.Context(), message.Event{Records: records}); err != nil {
+			assert.NoError(r, q.Return(r.Context(), queue.Hold(records), back))
+			continue
+		}
+		assert.NoError(r, q.Delete(r.Context(), queue.Hold(records)))
+	}
+}
+
+func TestAPumpThatDiesLeavesTheOrderToOthers(t *testing.T) {
+	for at := 500 * time.Millisecond; at < 40*time.Second; at += 1700 * time.Millisecond {
+		o := newOrder()
+		n := 0
+		handle := o.handle(func(context.Context, string) error {
+			o.mu.Lock()
+			n++
+			bad := n%7 == 0
+			o.mu.Unlock()
+			<-time.After(8 * time.Second)
+			if bad {
+				return errors.New("bad luck")
+			}
+			return nil
+		})
+		inBubble(t, handle, slot(), func(r *rig) {
+			r.fifo(0)
+			for _, group := range []string{"a", "b", "c"} {
+				r.sendTo(group, 4)
+			}
+			others := make(chan bool)
+			go func() {
+				r.rival(4*time.Minute, handle)
+				close(others)
+			}()
+			r.runtime.Router.Faults.Add(api.Fault{Service: "lambda", Operation: "Invoke", Kind: api.LoseReply, Probability: 0.2})
+			r.dies(at)
+			<-others
+			assert.Empty(r, o.wrong, "killed at %s", at)
+			assert.Equal(r, map[string]int{"a": 4, "b": 4, "c": 4}, o.done)
+			assert.Zero(r, r.depth())
+		})
+	}
+}

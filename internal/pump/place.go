@@ -26,10 +26,17 @@ const (
 	// receives that are under way counted as if each were SQS's largest. Of each
 	// byte there are up to five copies: as it was received, as it is encoded (twice
 	// as long, with escapes), in the transform handler's reply and as that is read.
-	// That makes 320 MB of the 512 that the template gives the pump's function.
-	// What does not fit waits in the queue: so any Parallelism works with events
-	// of 6 MB, though not all of its places may hold one at once.
+	// That makes 320 MB of [Memory]. What does not fit waits in the queue: so any
+	// Parallelism works with events of 6 MB, though not all of its places may hold
+	// one at once.
 	room = 64 << 20
+)
+
+// Memory is what the template gives the pump's function, in bytes, and
+// MemoryLimit from where on its garbage is collected whatever it costs.
+const (
+	Memory      = 512 << 20
+	MemoryLimit = Memory * 85 / 100
 )
 
 // weight is the memory that a message takes.

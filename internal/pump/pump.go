@@ -1,6 +1,44 @@
 // Package pump is the stream lane: one shift of a worker inside one Lambda
 // invocation. It receives, transforms, processes and settles many batches at
 // once, reports home, and starts no handler that it could not see to its end.
+//
+// # What is in hand stays invisible
+//
+// Every message that was received and is not settled is in the worker's hand,
+// which knows until when SQS keeps it invisible at least, counted from when the
+// request was sent. It is received for the time-outs of its handlers and 45
+// seconds. What waits (for its batching window, for the event before it, while
+// Lambda throttles) is extended to a minute as soon as less than 45 seconds are
+// left. Before each try to start a handler its messages are extended to the
+// time-outs of the handlers to come and 45 seconds, if less than 20 seconds less
+// is left. So once a pump dies its messages are back within the time-outs of
+// their handlers and a minute, and not while one that it started still runs. A
+// message that could not be extended is not handed over: it may be somebody
+// else's. Requests about one message never overtake one another.
+//
+// # FIFO queues
+//
+// No message starts before its predecessor in its group is settled. A receive
+// brings one message, and SQS releases nothing of its group while it is
+// invisible. It is visible or gone only
+//   - once it was deleted: after its handler returned;
+//   - once it was returned, at once or after a backoff: after its handler
+//     returned, or never started. Then it comes first again. In the end SQS
+//     moves it to the dead-letter queue as it would be received once more, and
+//     the group goes on;
+//   - where the handler's answer did not come: after the time by which it must
+//     have ended. The message is hidden until then, and kept in hand while SQS
+//     cannot be told so;
+//   - when its time is over, because the pump has died or no extension got
+//     through: a handler was started only if that lies behind its end.
+//
+// What is lost on the way changes nothing of this. A receive whose reply is lost
+// is repeated under the same attempt ID; at worst the group waits until the
+// message is visible again, which no handler has had. A delete is repeated while
+// its message is kept in hand; if it never gets through, or comes too late, when
+// SQS no longer takes it, the message comes again, before its followers: at least
+// once, in order. A place that goes on, or another worker, finds the group as SQS
+// holds it, so there is nothing that places would have to tell one another.
 package pump
 
 import (

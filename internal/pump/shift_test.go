@@ -314,16 +314,18 @@ func TestReports(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for name, c := range map[string]struct {
 		process, transform time.Duration
+		mode               fleet.Mode
 		want               string
 	}{
 		"quick":             {process: 30 * time.Second},
 		"as slow as may be": {process: 700 * time.Second, transform: 10 * time.Second},
+		"not waited for": {process: 900 * time.Second, transform: 680 * time.Second, mode: fleet.Async},
 		"too slow": {process: 700 * time.Second, transform: 11 * time.Second,
 			want: "handlers with time-outs of 11m51s together are too slow for the stream lane, whose shifts leave 11m50s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c2 := fleet.Settings{}
-			c2.Process.Timeout, c2.Transform.Timeout = c.process, c.transform
+			c2.Mode, c2.Process.Timeout, c2.Transform.Timeout = c.mode, c.process, c.transform
 			err := pump.Validate(c2)
 			if c.want == "" {
 				assert.NoError(t, err)
