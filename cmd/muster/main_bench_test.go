@@ -20,7 +20,7 @@ func BenchmarkRun(b *testing.B) {
 	const messages = 20_000
 	dir := b.TempDir()
 	muster := build(b, filepath.Join(dir, "muster"), ".")
-	for _, name := range []string{"autoscaler", "courier", "poll", "pump", "settle"} {
+	for _, name := range []string{"autoscaler", "beat", "courier", "poll", "pump", "settle"} {
 		build(b, filepath.Join(dir, name, "bootstrap"), "../../functions/"+name)
 	}
 	handler := build(b, filepath.Join(dir, "nothing", "bootstrap"), "./testdata/nothing")

@@ -45,6 +45,10 @@ func TestTemplateIsViolated(t *testing.T) {
 			"                  - !GetAtt AutoscalerFunction.Arn", "                  - '*'",
 			[]string{"AutoscalerMachineRole has Resource: *"},
 		},
+		"a policy on everything, of an action that knows resources among others": {
+			"- states:SendTaskFailure", "- states:StopExecution",
+			[]string{"BeatRole has Resource: *"},
+		},
 		"a policy on everything, of an action that knows resources": {
 			"Action: batch:DescribeJobs", "Action: batch:SubmitJob",
 			[]string{"WorkerRole has Resource: *"},

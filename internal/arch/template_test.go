@@ -81,10 +81,13 @@ func (t template) parameterViolations() []string {
 
 // unscoped are the actions that know no resources, and where AWS says so.
 var unscoped = map[string]string{
-	"batch:DescribeJobs": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html",
+	"batch:DescribeJobs":       "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html",
+	"states:SendTaskHeartbeat": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
+	"states:SendTaskSuccess":   "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
+	"states:SendTaskFailure":   "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
 }
 
-// excused are the Resource nodes of statements that allow one action which knows
+// excused are the Resource nodes of statements that allow only actions which know
 // no resources.
 func excused(n *yaml.Node, into map[*yaml.Node]bool) {
 	if n.Kind == yaml.MappingNode {
@@ -92,8 +95,10 @@ func excused(n *yaml.Node, into map[*yaml.Node]bool) {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			members[n.Content[i].Value] = n.Content[i+1]
 		}
-		if action := members["Action"]; action != nil && unscoped[action.Value] != "" && members["Resource"] != nil {
-			into[members["Resource"]] = true
+		if actions := members["Action"]; actions != nil && members["Resource"] != nil {
+			one := actions.Kind == yaml.ScalarNode && unscoped[actions.Value] != ""
+			scoped := func(n *yaml.Node) bool { return unscoped[n.Value] == "" }
+			into[members["Resource"]] = one || len(actions.Content) > 0 && !slices.ContainsFunc(actions.Content, scoped)
 		}
 	}
 	for _, child := range n.Content {
@@ -201,6 +206,7 @@ func keys(m map[string]yaml.Node) map[string]bool {
 // wiring is how Muster's functions read their environment.
 var wiring = map[string]func(function.Lookup) error{
 	"autoscaler": func(l function.Lookup) error { _, err := function.Autoscaler(aws.Config{}, l); return err },
+	"beat":       func(l function.Lookup) error { _, err := function.Beat(aws.Config{}, l); return err },
 	"courier":    func(l function.Lookup) error { _, err := function.Courier(aws.Config{}, l); return err },
 	"poll":       func(l function.Lookup) error { _, err := function.Poll(aws.Config{}, l); return err },
 	"pump":       func(l function.Lookup) error { _, err := function.Pump(aws.Config{}, l); return err },

@@ -68,7 +68,7 @@ func layOut(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"autoscaler", "courier", "poll", "pump", "settle"} {
+	for _, name := range []string{"autoscaler", "beat", "courier", "poll", "pump", "settle"} {
 		if err := os.Symlink(filepath.Join(built, name), filepath.Join(dir, name)); err != nil {
 			return err
 		}

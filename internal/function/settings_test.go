@@ -27,7 +27,8 @@ var values = map[string]string{
 	"DEAD_LETTER_URL": "http://127.0.0.1/123456789012/dead", "FIFO": "false",
 	"PROCESS_HANDLER": "arn:process", "PROCESS_TIMEOUT_SECONDS": "31", "TRANSFORM_HANDLER": "arn:transform", "TRANSFORM_TIMEOUT_SECONDS": "21",
 	"HEARTBEAT_SECONDS": "29", "BATCH_SIZE": "9", "BATCHING_WINDOW_SECONDS": "4", "IDLE_SECONDS": "61",
-	"ROUTES": `[{"Handler":"arn:aws:lambda:us-east-1:123456789012:function:route"}]`, "UNMATCHED": "drop", "MAX_RECEIVE_COUNT": "6",
+	"ROUTES":    `[{"Handler":"arn:aws:lambda:us-east-1:123456789012:function:route","FilterCriteria":{"Filters":[{"Pattern":"{\"body\":[\"never\"]}"}]}}]`,
+	"UNMATCHED": "handler", "MAX_RECEIVE_COUNT": "6",
 	"BACKOFF_BASE_SECONDS": "2", "BACKOFF_FACTOR": "1.5", "BACKOFF_MAX_SECONDS": "902",
 	"DUPLICATE_WINDOW_SECONDS": "77", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "never",
 	"JOB_ARN": "arn:job", "JOB_QUEUE_ARN": "arn:cluster", "JOB_CONTAINER": "main", "JOB_SUBNETS": "a,b", "JOB_SECURITY_GROUPS": "",
@@ -55,7 +56,7 @@ func TestSettings(t *testing.T) {
 			Process:   handler.Target{ARN: "arn:process", Timeout: 31 * time.Second},
 			Transform: handler.Target{ARN: "arn:transform", Timeout: 21 * time.Second},
 			Heartbeat: 29 * time.Second, BatchSize: 9, BatchingWindow: 4 * time.Second, Idle: 61 * time.Second,
-			Routes: values["ROUTES"], Unmatched: fleet.Drop, MaxReceives: 6,
+			Routes: values["ROUTES"], Unmatched: fleet.ToHandler, MaxReceives: 6,
 			Backoff:         message.Backoff{Base: 2 * time.Second, Factor: 1.5, Max: 902 * time.Second},
 			DuplicateWindow: 77 * time.Second, DuplicateKey: "messageId", BodiesInState: fleet.NoBodies,
 		},
@@ -131,6 +132,7 @@ var wires = map[string]func(Lookup) error{
 	"poll":       func(l Lookup) error { return wired(Poll(aws.Config{}, l)) },
 	"courier":    func(l Lookup) error { return wired(Courier(aws.Config{}, l)) },
 	"settle":     func(l Lookup) error { return wired(Settle(aws.Config{}, l)) },
+	"beat":       func(l Lookup) error { return wired(Beat(aws.Config{}, l)) },
 }
 
 func wired[F any](_ F, err error) error { return err }
@@ -150,7 +152,7 @@ func TestErrorsNameEveryVariable(t *testing.T) {
 			"LIVENESS_SECONDS", "WORKER_STATE_MACHINE", "WORKER_REVISION",
 		}),
 		"poll": slices.Concat(every, []string{"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP", "WORKER_STATE_MACHINE"}),
-		"pump": every, "courier": every, "settle": every,
+		"pump": every, "courier": every, "settle": every, "beat": every,
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := wires[name](in(nil))

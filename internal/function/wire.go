@@ -15,6 +15,7 @@ import (
 
 	"github.com/musterq/muster/internal/autoscaler"
 	"github.com/musterq/muster/internal/fleet"
+	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/httpclient"
 	"github.com/musterq/muster/internal/pump"
 	"github.com/musterq/muster/internal/steps"
@@ -83,7 +84,10 @@ func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput)
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	lane := steps.New(cfg, c, job, machine)
+	lane, err := steps.New(cfg, c, job, machine)
+	if err != nil {
+		return nil, err
+	}
 	return named(func(ctx context.Context, in steps.PollInput) (steps.Batch, error) {
 		return lane.Poll(ctx, requestID(ctx), in)
 	}), nil
@@ -97,7 +101,10 @@ func Courier(cfg aws.Config, lookup Lookup) (func(context.Context, steps.Courier
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	lane := steps.New(cfg, c, fleet.Job{}, "")
+	lane, err := steps.New(cfg, c, fleet.Job{}, "")
+	if err != nil {
+		return nil, err
+	}
 	return named(func(ctx context.Context, in steps.CourierInput) (steps.Batch, error) {
 		return lane.Deliver(ctx, requestID(ctx), in)
 	}), nil
@@ -111,7 +118,22 @@ func Settle(cfg aws.Config, lookup Lookup) (func(context.Context, steps.SettleIn
 	if err := s.err(); err != nil {
 		return nil, err
 	}
-	return named(steps.New(cfg, c, fleet.Job{}, "").Settle), nil
+	lane, err := steps.New(cfg, c, fleet.Job{}, "")
+	if err != nil {
+		return nil, err
+	}
+	return named(lane.Settle), nil
+}
+
+// Beat takes the reports of tasks: the endpoint for those that do not speak to
+// Step Functions and SQS themselves.
+func Beat(cfg aws.Config, lookup Lookup) (func(context.Context, hold.Report) (hold.Heard, error), error) {
+	s := settings{lookup: lookup}
+	c := s.fleet()
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return named(hold.NewEar(cfg, c).Hear), nil
 }
 
 // requestID names this invocation: Lambda's request ID, or a new one where

@@ -157,6 +157,7 @@ func (f *Fleet) Output(key string) string {
 func (f *Fleet) own(functionName string, o Options) (lambda.Code, error) {
 	handlers := map[string]func(aws.Config, function.Lookup) (any, error){
 		"autoscaler": func(c aws.Config, l function.Lookup) (any, error) { return function.Autoscaler(c, l) },
+		"beat":       func(c aws.Config, l function.Lookup) (any, error) { return function.Beat(c, l) },
 		"pump":       func(c aws.Config, l function.Lookup) (any, error) { return function.Pump(c, l) },
 		"poll":       func(c aws.Config, l function.Lookup) (any, error) { return function.Poll(c, l) },
 		"courier":    func(c aws.Config, l function.Lookup) (any, error) { return function.Courier(c, l) },
