@@ -44,7 +44,7 @@ func TestWhere(t *testing.T) {
 	assert.Equal(t, []string{"dead letters", "muster dlq show orders " + dead, "it is in the dead-letter queue"}, []string{got.Place, got.Next, got.Verdict})
 	assert.Contains(t, f.where("m-0", "--scan").Found, finding{"dead letters", "not there"})
 
-	require.NoError(t, f.registry.MarkDone(t.Context(), []registry.Attempt{{Key: "messageId=m-2", By: "a"}}, time.Now().Add(time.Hour)))
+	require.NoError(t, f.registry.MarkDone(t.Context(), []registry.Attempt{{Key: registry.HashKey("messageId=m-2"), By: "a"}}, time.Now().Add(time.Hour)))
 	assert.Equal(t, "handled", f.where("m-2").Place)
 
 	holding, waiting := registry.NewWorker(time.Now()), registry.NewWorker(time.Now())

@@ -16,6 +16,10 @@ import (
 // together is how many messages are begun, or released, at a time.
 const together = 32
 
+// LastReceive is why a message is dead-lettered that found another being handled
+// each time.
+const LastReceive = "a message with the same key is being handled, and this was the last receive: SQS moves it to the dead-letter queue at the next"
+
 // Guard looks out for a fleet's duplicates. The zero Guard does not.
 type Guard struct {
 	registry *registry.Registry

@@ -156,9 +156,10 @@ func (s Settings) Single() bool {
 	return s.Waits(handler.Transform) || s.Waits(handler.Process) || s.Fifo
 }
 
-// Batch is the most messages that one event holds.
+// Batch is the most messages that one event holds. In the steps lane a batch has
+// one handler, and with routes each message its own.
 func (s Settings) Batch() int {
-	if s.Single() {
+	if s.Single() || s.Lane == Steps && s.Routes != "" {
 		return 1
 	}
 	return s.BatchSize

@@ -128,6 +128,15 @@ func (r *Registry) ExtendBatch(ctx context.Context, p Post, seq int64, now, busy
 		If("$ = ? AND $ < ? AND $ = ?", "Seq", seq, "Settled", seq, "Ended", false))
 }
 
+// CountInPoll adds to a worker's counts what a poll settled by itself. One whose
+// reply is lost may count twice.
+func (r *Registry) CountInPoll(ctx context.Context, p Post, c Counts) error {
+	_, err := r.write(ctx, p, r.at(p).
+		Add("Handled", c.Handled).Add("Failed", c.Failed).Add("Filtered", c.Filtered).
+		Add("Duplicates", c.Duplicates).Add("Unmatched", c.Unmatched))
+	return err
+}
+
 // EndBatch takes back what was said about the batch's handlers: they have
 // returned. The batch's counts are added once, however often it is repeated.
 func (r *Registry) EndBatch(ctx context.Context, p Post, seq int64, now time.Time, c Counts) (Worker, error) {

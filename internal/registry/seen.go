@@ -25,6 +25,9 @@ type Attempt struct {
 // What it does is void once its worker's item no longer says the same, as with
 // [Hold.Stands]. Zero for a handler whose time-out says all.
 type Task struct {
+	// MessageID of its one message: whether that has another task is the business
+	// of its [Hold], which was taken before.
+	MessageID string `dynamo:",omitempty"`
 	Worker    string `dynamo:",omitempty"`
 	Execution string `dynamo:",omitempty"`
 	Seq       int64  `dynamo:",omitempty"`
@@ -108,7 +111,7 @@ func (r *Registry) Begin(ctx context.Context, a Attempt, t Task, now, until time
 		case over.Done:
 			return Done, until, nil
 		}
-		void, err := r.void(ctx, over)
+		void, err := r.void(ctx, over, t)
 		if err != nil {
 			return "", until, err
 		}
@@ -128,10 +131,13 @@ func (r *Registry) readSeen(ctx context.Context, key Seen) (s Seen, err error) {
 }
 
 // void says whether a task is over without a word: its worker is gone, or at
-// another batch.
-func (r *Registry) void(ctx context.Context, s Seen) (bool, error) {
-	if s.Worker == "" {
+// another batch, or somebody else holds its message.
+func (r *Registry) void(ctx context.Context, s Seen, next Task) (bool, error) {
+	switch {
+	case s.Worker == "":
 		return false, nil
+	case s.MessageID != "" && s.MessageID == next.MessageID:
+		return true, nil
 	}
 	w, found, err := r.Worker(ctx, s.Worker)
 	if err != nil {

@@ -218,7 +218,7 @@ func (c *courier) cover(records []message.Record) []message.Record {
 			covered = append(covered, r)
 		}
 	}
-	return covered
+	return c.own(covered, d)
 }
 
 func (c *courier) fail(failed message.Failures) {

@@ -135,7 +135,7 @@ func TestPollOfAnOlderExecution(t *testing.T) {
 		"callback":           {func(s *fleet.Settings) { s.Mode = fleet.Callback }, "go home"},
 		"transform callback": {func(s *fleet.Settings) { s.TransformMode, s.Transform.ARN = fleet.Callback, "arn:transform" }, "go home"},
 		"job":                {func(s *fleet.Settings) { s.Target = fleet.ECS }, "go home"},
-		"routes":             {func(s *fleet.Settings) { s.Routes = "[]" }, "go home"},
+		"routes":             {func(s *fleet.Settings) { s.Routes = `[{"Handler":"arn:aws:lambda:us-east-1:123456789012:function:process"}]` }, "go home"},
 	}
 	for of, timeouts := range map[string]*steps.Timeouts{"definition": nil, "input": {Transform: 90, Process: 60, ProcessLarge: 120}} {
 		for name, c := range modes {

@@ -74,12 +74,23 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 	for _, h := range queue.Hold(records) {
 		b.Messages = append(b.Messages, Item{Held: h})
 	}
+	b.Handler, b.TransformHandler = l.config.Process.ARN, l.config.Transform.ARN
+	t := hold.Task{Post: registry.Post{Worker: in.Worker, Execution: in.Execution}, Seq: b.Seq, Request: request}
+	if !l.route(ctx, &b, records) {
+		return b, l.settleHere(ctx, t, &b)
+	}
 	if hold.Wanted(l.config) {
-		if err := l.hold(ctx, &b, hold.Task{Post: registry.Post{Worker: in.Worker, Execution: in.Execution}, Seq: b.Seq, Request: request}, stage, records[0]); err != nil || b.Next != "" {
+		if err := l.hold(ctx, &b, t, stage, records[0]); err != nil || b.Next != "" {
 			return b, err
 		}
 	}
-	b.Handler, b.TransformHandler = l.config.Process.ARN, l.config.Transform.ARN
+	records, err = l.begin(ctx, &b, t, stage, records)
+	if err != nil {
+		return b, err
+	}
+	if len(records) == 0 {
+		return b, l.settleHere(ctx, t, &b)
+	}
 	if l.config.Target != fleet.Lambda {
 		b.Handler, b.Job = l.job.ARN, l.newJob(in.Worker, b, records[0])
 	}

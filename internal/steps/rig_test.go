@@ -139,7 +139,9 @@ func (r *rig) invocations() []string {
 }
 
 func (r *rig) lane() *steps.Lane {
-	return steps.New(r.runtime.Config(), r.config, r.job, "arn:aws:states:us-east-1:123456789012:stateMachine:jobs-worker")
+	lane, err := steps.New(r.runtime.Config(), r.config, r.job, "arn:aws:states:us-east-1:123456789012:stateMachine:jobs-worker")
+	require.NoError(r, err)
+	return lane
 }
 
 // poll polls as the state machine does.

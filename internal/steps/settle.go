@@ -8,11 +8,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/musterq/muster/internal/duplicate"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/route"
 )
 
 // SettleInput comes from the Settle state.
@@ -48,6 +50,19 @@ type Settled struct {
 // meanwhile changes nothing here: the next poll finds out.
 func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 	in.conclude()
+	counts, err := l.settle(ctx, in)
+	if err != nil {
+		return Settled{}, err
+	}
+	_, err = l.registry.EndBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, in.Seq, time.Now(), counts)
+	if err != nil && !errors.Is(err, registry.ErrRelieved) {
+		return Settled{}, err
+	}
+	return Settled{Seq: in.Seq}, nil
+}
+
+// settle settles messages by their outcomes.
+func (l *Lane) settle(ctx context.Context, in SettleInput) (counts registry.Counts, err error) {
 	at := in.At.Time()
 	if at.IsZero() {
 		// An execution of an older definition does not say.
@@ -56,11 +71,16 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 	post := registry.Post{Worker: in.Worker, Execution: in.Execution}
 	var done, back []queue.Held
 	var failures []registry.Failure
-	var errs []error
+	errs := []error{l.tellGuard(ctx, in.Messages)}
 	delays := map[string]time.Duration{}
-	var counts registry.Counts
+	fail := func(m Item, stage, arn, reason string) {
+		failures = append(failures, registry.Failure{MessageID: m.MessageID, Receives: m.Receives, Worker: in.Execution, Stage: stage, Handler: arn, Reason: reason})
+	}
 	for _, m := range in.Messages {
 		end := hold.End{}
+		if m.Unmatched {
+			counts.Unmatched++
+		}
 		switch m.Outcome {
 		case Handled:
 			counts.Handled++
@@ -68,15 +88,29 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 		case Filtered:
 			counts.Filtered++
 			end.Done = true
+		case Duplicate:
+			counts.Duplicates++
+			end.Done = true
+		case DeadLettered:
+			counts.Failed++
+			end.Done = true
+			fail(m, m.Stage, "", m.Reason)
+		case Elsewhere:
+			end.Delay = max(time.Until(m.Until), 0)
+			if m.Receives >= l.config.MaxReceives {
+				fail(m, string(handler.Process), "", duplicate.LastReceive)
+			}
 		case Unstarted:
 		case Throttled:
 			end.Delay = message.Throttled(m.Receives)
 		default:
 			counts.Failed++
 			end.Delay = m.delay(l.config.Backoff)
-			failures = append(failures, registry.Failure{
-				MessageID: m.MessageID, Receives: m.Receives, Worker: in.Execution, Stage: m.Stage, Handler: l.target(handler.Stage(m.Stage), Batch{Handler: in.Handler}).ARN, Reason: m.Reason,
-			})
+			arn := ""
+			if m.Stage != route.Stage {
+				arn = l.target(handler.Stage(m.Stage), Batch{Handler: in.Handler}).ARN
+			}
+			fail(m, m.Stage, arn, m.Reason)
 		}
 		switch {
 		case m.Kept:
@@ -88,20 +122,12 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 			delays[m.MessageID] = end.Delay
 		}
 	}
-	err := errors.Join(append(errs,
+	return counts, errors.Join(append(errs,
 		l.queue.Delete(ctx, done),
 		l.queue.Return(ctx, back, func(h queue.Held) time.Duration { return delays[h.MessageID] }),
 		l.registry.RecordFailures(ctx, at, failures),
 		l.forget(ctx, in.Object),
 	)...)
-	if err != nil {
-		return Settled{}, err
-	}
-	_, err = l.registry.EndBatch(ctx, post, in.Seq, time.Now(), counts)
-	if err != nil && !errors.Is(err, registry.ErrRelieved) {
-		return Settled{}, err
-	}
-	return Settled{Seq: in.Seq}, nil
 }
 
 func (l *Lane) forget(ctx context.Context, object string) error {

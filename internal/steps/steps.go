@@ -11,12 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/musterq/muster/internal/duplicate"
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/route"
 )
 
 // lastBatch is when a successor takes over: a batch takes at most 60 of an
@@ -39,6 +41,12 @@ const (
 	Unstarted Outcome = "unstarted"
 	// Throttled goes back after a while: Lambda did not let its handler start.
 	Throttled Outcome = "throttled"
+	// Duplicate is done: one like it was handled before.
+	Duplicate Outcome = "duplicate"
+	// Elsewhere goes back until a time: another worker is at one like it.
+	Elsewhere Outcome = "elsewhere"
+	// DeadLettered is done: it was sent to the dead-letter queue.
+	DeadLettered Outcome = "dead-lettered"
 )
 
 // Item is one message of a batch on its way.
@@ -53,6 +61,12 @@ type Item struct {
 	RetryAfterSeconds *int64 `json:"retryAfterSeconds"`
 	// Kept is true of a message that is held in the registry while its task runs.
 	Kept bool `json:"kept,omitempty"`
+	// Unmatched is true of a message that matched no route.
+	Unmatched bool `json:"unmatched,omitempty"`
+	// Seen is the attempt at the message, in a fleet that looks out for
+	// duplicates. Until is when another's must have ended.
+	Seen  *registry.Attempt `json:"seen,omitempty"`
+	Until time.Time         `json:"until,omitzero"`
 }
 
 // fail notes what failed the message.
@@ -119,20 +133,33 @@ type Lane struct {
 	invoker  *handler.Invoker
 	objects  *s3.Client
 	keeper   *hold.Keeper
+	routes   *route.Routes
+	guard    *duplicate.Guard
 }
 
 // New makes the steps lane. The job is what a fleet whose target is one starts,
 // the machine the ARN of the worker state machine, which polls alone need.
-func New(cfg aws.Config, c fleet.Settings, job fleet.Job, machine string) *Lane {
+func New(cfg aws.Config, c fleet.Settings, job fleet.Job, machine string) (*Lane, error) {
+	routes, err := route.Parse(c.Routes)
+	if err != nil {
+		return nil, err
+	}
+	r := registry.New(cfg, c.Table, c.Fleet)
+	guard, err := duplicate.Open(r, c.DuplicateKey, c.DuplicateWindow)
+	if err != nil {
+		return nil, err
+	}
 	return &Lane{
 		config:   c,
 		job:      job,
 		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
-		registry: registry.New(cfg, c.Table, c.Fleet),
+		registry: r,
 		invoker:  handler.New(cfg),
 		objects:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 		keeper:   hold.New(cfg, c, machine),
-	}
+		routes:   routes,
+		guard:    guard,
+	}, nil
 }
 
 // target is the handler of a stage, for a batch.
