@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/deadletter"
 	"github.com/musterq/muster/internal/registry"
 )
 
@@ -227,6 +229,16 @@ func TestDLQPurge(t *testing.T) {
 	assert.Equal(t, "2 of 3 messages deleted\n", f.muster(0, "dlq", "purge", "orders", "--match", "red", "--yes").stdout.String())
 	assert.Equal(t, "1 of 1 messages deleted\n", f.muster(0, "dlq", "purge", "orders", "--all", "--yes").stdout.String())
 	assert.Equal(t, "0 of 0 messages deleted\n", f.muster(0, "dlq", "purge", "orders", "--all", "--yes").stdout.String())
+}
+
+func TestScanBar(t *testing.T) {
+	var drawn bytes.Buffer
+	show, finish := scanBar(&drawn, 40, func(r deadletter.Result) string { return fmt.Sprint("moved ", r.Taken) })
+	show(deadletter.Result{Seen: 10, Taken: 3})
+	assert.Regexp(t, `moved 3 +25% .*\(10/40`, drawn.String())
+	show(deadletter.Result{Seen: 50, Taken: 7}) // SQS had counted too few
+	assert.Contains(t, drawn.String(), "moved 7")
+	finish()
 }
 
 func TestCommandLine(t *testing.T) {

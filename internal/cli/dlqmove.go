@@ -190,7 +190,10 @@ func (m *dlqMove) run(ctx context.Context, stop <-chan struct{}, move func(deadl
 		result, err = m.from.Look(ctx, scan, func(message.Record) {})
 	}
 	finish()
-	return result, errors.Join(m.report(result, err), err)
+	if e := m.report(result); e != nil || err != nil {
+		return result, errors.Join(err, e)
+	}
+	return result, m.conclude(result)
 }
 
 func (m *dlqMove) toward() string {
@@ -206,36 +209,46 @@ func (m *dlqMove) progress(ctx context.Context) (show func(deadletter.Result), f
 	if err != nil || depth == 0 {
 		return nil, func() {}, err
 	}
-	bar := progressbar.NewOptions(depth,
-		progressbar.OptionSetWriter(m.err), progressbar.OptionSetWidth(40), progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
-	return func(r deadletter.Result) {
-		bar.Describe(fmt.Sprintf("%s %s", m.done, thousands(r.Taken)))
-		_ = bar.Set(min(r.Seen, depth)) // what cannot be drawn stops nothing
-	}, func() { _ = bar.Finish() }, nil
+	show, finish = scanBar(m.err, depth, func(r deadletter.Result) string {
+		if !m.options.yes {
+			return "matching " + thousands(r.Matched)
+		}
+		return m.done + " " + thousands(r.Taken)
+	})
+	return show, finish, nil
 }
 
-// report says what was done. The error is for the exit status.
-func (m *dlqMove) report(r deadletter.Result, failed error) error {
+// scanBar is a bar of a scan through about depth messages. Finish takes it away.
+// What cannot be drawn stops nothing.
+func scanBar(w io.Writer, depth int, describe func(deadletter.Result) string) (show func(deadletter.Result), finish func()) {
+	bar := progressbar.NewOptions(depth,
+		progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(40), progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+	return func(r deadletter.Result) {
+		bar.Describe(describe(r))
+		_ = bar.Set(min(r.Seen, depth))
+	}, func() { _ = bar.Finish() }
+}
+
+// report says what was done.
+func (m *dlqMove) report(r deadletter.Result) error {
 	o := m.options
-	if o.json {
-		s := moveSummary{
-			Fleet: o.fleet, From: m.from.url, To: m.to, DryRun: !o.yes, Seen: r.Seen, Matched: r.Matched, Done: r.Taken,
-			Refused: []refusedMessage{}, Unseen: r.Unseen, Interrupted: r.Stopped,
-		}
-		for _, refused := range r.Refused {
-			s.Refused = append(s.Refused, refusedMessage(refused))
-		}
-		if err := printJSON(m.out, s); err != nil {
-			return err
-		}
-	} else if err := m.print(m.out, r); err != nil {
-		return err
+	if !o.json {
+		return m.print(m.out, r)
 	}
-	if failed != nil {
-		return nil
+	s := moveSummary{
+		Fleet: o.fleet, From: m.from.url, To: m.to, DryRun: !o.yes, Seen: r.Seen, Matched: r.Matched, Done: r.Taken,
+		Refused: []refusedMessage{}, Unseen: r.Unseen, Interrupted: r.Stopped,
 	}
-	sayUnseen(m.err, r, o.filter.limit)
+	for _, refused := range r.Refused {
+		s.Refused = append(s.Refused, refusedMessage(refused))
+	}
+	return printJSON(m.out, s)
+}
+
+// conclude says what is left to do. The error is for the exit status.
+func (m *dlqMove) conclude(r deadletter.Result) error {
+	sayUnseen(m.err, r, m.options.filter.limit)
 	switch {
 	case r.Stopped:
 		fmt.Fprintf(m.err, "Interrupted: about %s messages are left in the dead-letter queue, all of them visible. The same command again goes on.\n", thousands(r.Seen-r.Taken+r.Unseen))

@@ -2,7 +2,6 @@ package registry_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -129,7 +128,7 @@ func TestFailuresThatCannotBeRead(t *testing.T) {
 		ctx, cancel := context.WithCancel(r.Context())
 		cancel()
 		_, err = read(ctx)
-		assert.True(r, errors.Is(err, context.Canceled), err)
+		assert.ErrorIs(r, err, context.Canceled)
 	})
 }
 
