@@ -11,6 +11,7 @@ import (
 
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
 	"github.com/musterq/muster/internal/steps"
@@ -81,6 +82,40 @@ func TestPollGoesTo(t *testing.T) {
 	}
 }
 
+// A poll that took its time hides its message once more.
+func TestASlowPollHidesAnew(t *testing.T) {
+	slow := api.Fault{Service: "dynamodb", Operation: "PutItem", Kind: api.Delay, For: 15 * time.Second, Times: 1}
+	inBubble(t, slot(), func(r *rig) {
+		r.inCallback()
+		r.send("one")
+		r.runtime.Router.Faults.Add(slow)
+		b, err := r.poll(0, 0)
+		require.NoError(r, err)
+		assert.Equal(r, "process callback", b.Next)
+		assert.Equal(r, 15*time.Second, time.Since(midnight))
+		time.Sleep(345*time.Second - time.Second)
+		assert.Equal(r, queue.Depth{InFlight: 1}, r.depth())
+		time.Sleep(time.Second)
+		assert.Equal(r, queue.Depth{Visible: 1}, r.depth())
+	})
+	inBubble(t, slot(), func(r *rig) {
+		r.inCallback()
+		r.config.Heartbeat = 10 * time.Second
+		r.send("one")
+		slow.For = time.Minute
+		r.runtime.Router.Faults.Add(slow)
+		// Another worker has it by then.
+		time.AfterFunc(58*time.Second, func() {
+			q := queue.New(r.runtime.Config(), r.url, "")
+			records, err := q.Receive(r.Context(), 10, 0, time.Minute)
+			assert.NoError(r, err)
+			assert.NoError(r, q.Delete(r.Context(), queue.Hold(records)))
+		})
+		_, err := r.poll(0, 0)
+		assert.ErrorContains(r, err, "the poll took 1m0s after its receive, and 1 of its messages are visible again")
+	})
+}
+
 func TestPollTellsTheJobOfItsMessage(t *testing.T) {
 	for name, c := range map[string]struct {
 		body, want string
@@ -135,7 +170,9 @@ func TestPollOfAnOlderExecution(t *testing.T) {
 		"callback":           {func(s *fleet.Settings) { s.Mode = fleet.Callback }, "go home"},
 		"transform callback": {func(s *fleet.Settings) { s.TransformMode, s.Transform.ARN = fleet.Callback, "arn:transform" }, "go home"},
 		"job":                {func(s *fleet.Settings) { s.Target = fleet.ECS }, "go home"},
-		"routes":             {func(s *fleet.Settings) { s.Routes = `[{"Handler":"arn:aws:lambda:us-east-1:123456789012:function:process"}]` }, "go home"},
+		"routes": {func(s *fleet.Settings) {
+			s.Routes = `[{"Handler":"arn:aws:lambda:us-east-1:123456789012:function:process"}]`
+		}, "go home"},
 	}
 	for of, timeouts := range map[string]*steps.Timeouts{"definition": nil, "input": {Transform: 90, Process: 60, ProcessLarge: 120}} {
 		for name, c := range modes {

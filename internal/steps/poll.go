@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/musterq/muster/internal/fleet"
@@ -91,10 +92,31 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 	if len(records) == 0 {
 		return b, l.settleHere(ctx, t, &b)
 	}
+	if err := l.hideAnew(ctx, stage, records); err != nil {
+		return b, err
+	}
 	if l.config.Target != fleet.Lambda {
 		b.Handler, b.Job = l.job.ARN, l.newJob(in.Worker, b, records[0])
 	}
 	return b, l.carry(ctx, &b, stage, records, l.key(in.Execution, request))
+}
+
+// slowPoll is how long a poll may take after its receive out of the time for
+// which messages are hidden.
+const slowPoll = 10 * time.Second
+
+// hideAnew lets the time count from now on for which a stage's messages are
+// hidden, if the poll was slow.
+func (l *Lane) hideAnew(ctx context.Context, stage handler.Stage, records []message.Record) error {
+	slow := time.Since(records[0].Received)
+	if slow <= slowPoll {
+		return nil
+	}
+	undone, err := l.queue.Hide(ctx, queue.Hold(records), func(queue.Held) time.Duration { return hiddenFor(l.config, stage) })
+	if err == nil && len(undone.Gone) > 0 {
+		err = fmt.Errorf("the poll took %s after its receive, and %d of its messages are visible again", slow, len(undone.Gone))
+	}
+	return err
 }
 
 // hold takes the batch's one message for its task. Where it must not start the

@@ -1,0 +1,76 @@
+package scenario_test
+
+import (
+	_ "embed"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/musterq/muster/internal/scenario"
+)
+
+// before is the worker's definition before it knew callbacks and jobs, as
+// executions still run it while a fleet is upgraded.
+//
+//go:embed testdata/worker.before.asl.json
+var before string
+
+func beforeUpgrade(name, definition string) string {
+	if name != "worker" {
+		return definition
+	}
+	// The template no longer fills in what it no longer has.
+	return strings.ReplaceAll(before, "${ProcessHandler}", "process")
+}
+
+// TestFunctionsServeTheDefinitionBefore runs what executions of the definition
+// before do with the functions of this one.
+func TestFunctionsServeTheDefinitionBefore(t *testing.T) {
+	for name, parameters := range map[string]map[string]string{
+		"steps":     {"Lane": "steps"},
+		"no bodies": {"Lane": "steps", "BodiesInState": "never"},
+		"stream":    {"Lane": "stream"},
+	} {
+		for stage, transform := range map[string]scenario.Handler{"": nil, ", transformed": unchanged} {
+			t.Run(name+stage, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := scenario.Start(t, scenario.Options{Parameters: parameters, Transform: transform, Process: failing(quick), Definition: beforeUpgrade})
+					defer f.Close()
+					f.Send("one", "two", large)
+					f.Wake()
+					f.UntilDone(3 * time.Hour)
+					f.NothingLost()
+					assert.Equal(t, 3, f.Handled())
+					assert.Empty(t, f.Objects())
+					for _, x := range f.WorkerExecutions() {
+						_, status := f.Path(*x.ExecutionArn)
+						assert.EqualValues(t, "SUCCEEDED", status)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestTheDefinitionBeforeTakesNoTask lets workers of the definition before go
+// home from a fleet whose mode they do not know.
+func TestTheDefinitionBeforeTakesNoTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := scenario.Start(t, scenario.Options{Parameters: map[string]string{"Mode": "callback"}, Process: task(succeeds), Definition: beforeUpgrade})
+		defer f.Close()
+		f.Send("one")
+		f.Wake()
+		time.Sleep(10 * time.Minute)
+		queue, dead := f.Depth()
+		assert.Equal(t, 1, queue)
+		assert.Zero(t, dead)
+		for _, x := range f.WorkerExecutions() {
+			states, status := f.Path(*x.ExecutionArn)
+			assert.Equal(t, "Report home > Orders? > Poll > Messages? > Go home > Home", strings.Join(states, " > "))
+			assert.EqualValues(t, "SUCCEEDED", status)
+		}
+	})
+}
