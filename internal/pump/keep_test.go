@@ -242,7 +242,7 @@ func TestALateDeleteHarmsNobody(t *testing.T) {
 func TestMemoryBoundsWhatAWorkerHolds(t *testing.T) {
 	inBubble(t, takes(9*time.Second), slot(func(w *registry.Worker) { w.Parallelism = 40 }), func(r *rig) {
 		body := strings.Repeat("x", 1<<20)
-		for range 120 {
+		for range 80 {
 			_, err := r.client.SendMessage(r.Context(), &sqs.SendMessageInput{QueueUrl: &r.url, MessageBody: &body})
 			require.NoError(r, err)
 		}
@@ -260,7 +260,7 @@ func TestMemoryBoundsWhatAWorkerHolds(t *testing.T) {
 		}))
 		out, err := r.shift("t1")
 		require.NoError(r, err)
-		assert.Equal(r, int64(120), out.Handled)
+		assert.Equal(r, int64(80), out.Handled)
 		assert.LessOrEqual(r, most, 64)
 		assert.Greater(r, most, 50)
 		assert.Zero(r, held)
