@@ -41,14 +41,23 @@ func (s *shift) settle(ctx context.Context, e event) error {
 		}
 		s.hand.release(claimed)
 		if !s.config.Fifo || ctx.Err() != nil || time.Now().Add(settleAgain).After(last) {
-			return err
+			return errors.Join(err, s.letGo(ctx, e))
 		}
 		pause(ctx, settleAgain)
 	}
 }
 
-// answer tells SQS what became of the messages. It can be repeated.
-func (s *shift) answer(ctx context.Context, e event) error {
+// letGo makes the messages of a FIFO queue visible that could not be deleted:
+// they were kept invisible all the while, and their groups wait for them.
+func (s *shift) letGo(ctx context.Context, e event) error {
+	if !s.config.Fifo || ctx.Err() != nil {
+		return nil
+	}
+	return s.queue.Return(ctx, e.done(), func(queue.Held) time.Duration { return 0 })
+}
+
+// done are the messages to delete.
+func (e event) done() []queue.Held {
 	done := make([]queue.Held, 0, len(e.kept)+len(e.filtered))
 	for _, r := range e.kept {
 		done = append(done, e.held[r.MessageID])
@@ -59,13 +68,17 @@ func (s *shift) answer(ctx context.Context, e event) error {
 	for _, f := range e.dead {
 		done = append(done, e.held[f.MessageID])
 	}
-	done = append(done, queue.Hold(e.duplicates)...)
+	return append(done, queue.Hold(e.duplicates)...)
+}
+
+// answer tells SQS what became of the messages. It can be repeated.
+func (s *shift) answer(ctx context.Context, e event) error {
 	var failed []queue.Held
 	for _, f := range e.failures {
 		failed = append(failed, e.held[f.MessageID])
 	}
 	err := errors.Join(
-		s.queue.Delete(ctx, done),
+		s.queue.Delete(ctx, e.done()),
 		s.queue.Return(ctx, queue.Hold(e.throttled), func(h queue.Held) time.Duration { return message.Throttled(h.Receives) }),
 		s.queue.Return(ctx, queue.Hold(e.unstarted), func(queue.Held) time.Duration { return 0 }),
 	)

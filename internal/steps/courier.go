@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
@@ -40,11 +42,20 @@ func (l *Lane) Deliver(ctx context.Context, request string, in CourierInput) (Ba
 	if !target.Is() {
 		return b, fmt.Errorf("the courier was asked for the %q stage, which has no handler", in.Stage)
 	}
+	c := l.courier(ctx, in, &b, target)
 	records, err := l.records(ctx, b)
-	if err != nil {
+	var missing *types.NoSuchKey
+	switch {
+	case errors.As(err, &missing) && in.TaskToken == "":
+		// No handler runs: there is nothing to wait for.
+		c.failRest(err.Error())
+		b.Next = settleNext
+		return b, nil
+	case errors.As(err, &missing):
+		return b, &handler.FunctionError{Type: "Muster.BodyMissing", Message: err.Error()}
+	case err != nil:
 		return b, err
 	}
-	c := l.courier(ctx, in, &b, target)
 	if in.TaskToken != "" {
 		return b, c.handTask(ctx, records, in.TaskToken)
 	}
@@ -219,6 +230,17 @@ func (c *courier) cover(records []message.Record) []message.Record {
 		}
 	}
 	return c.own(covered, d)
+}
+
+// failRest fails what is still pending.
+func (c *courier) failRest(reason string) {
+	failed := message.Failures{}
+	for _, m := range c.batch.Messages {
+		if m.Outcome == Pending {
+			failed[m.MessageID] = message.Failure{Reason: reason}
+		}
+	}
+	c.fail(failed)
 }
 
 func (c *courier) fail(failed message.Failures) {

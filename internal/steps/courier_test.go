@@ -319,6 +319,27 @@ func TestDeliverIsInterruptedInDoubt(t *testing.T) {
 	})
 }
 
+// Where the bodies are missing no handler runs that would have to be waited for.
+func TestDeliverWithoutTheBodies(t *testing.T) {
+	inBubble(t, slot(inHand(5)), func(r *rig) {
+		r.config.Process = r.put("process", 30*time.Second, nil)
+		b := batchOf(record("m1", ""), record("m2", ""))
+		b.Messages[1].Outcome = steps.Filtered
+		b.Event, b.Object = noRecords, "bodies/worker-a-1/request-1.json"
+		b, err := r.deliver(handler.Process, b)
+		require.NoError(r, err)
+		assert.Equal(r, "settle", b.Next)
+		assert.Equal(r, []steps.Outcome{steps.Failed, steps.Filtered}, []steps.Outcome{b.Messages[0].Outcome, b.Messages[1].Outcome})
+		assert.Contains(r, b.Messages[0].Reason, "get the batch bodies/worker-a-1/request-1.json from bucket bodies: ")
+		assert.Empty(r, r.invocations())
+
+		_, err = r.lane().Deliver(r.Context(), "request-1", steps.CourierInput{
+			Stage: handler.Process, Worker: "a", Execution: "worker-a-1", TaskToken: "token", Batch: b,
+		})
+		assert.ErrorContains(r, err, "Muster.BodyMissing: ")
+	})
+}
+
 func TestDeliverFails(t *testing.T) {
 	large := func() steps.Batch {
 		b := batchOf(record("m1", ""))
@@ -331,9 +352,8 @@ func TestDeliverFails(t *testing.T) {
 		prepare func(r *rig)
 		says    string
 	}{
-		"without a handler":  {handler.Transform, batchOf(record("m1", "a")), func(*rig) {}, `the courier was asked for the "transform" stage, which has no handler`},
-		"without the bodies": {handler.Process, large(), func(*rig) {}, "get the batch jobs/worker-a-1/request-1.json from bucket bodies: "},
-		"with other bodies":  {handler.Process, large(), func(r *rig) { r.store("jobs/worker-a-1/request-1.json", "rubbish") }, "the batch jobs/worker-a-1/request-1.json is not an event: "},
+		"without a handler": {handler.Transform, batchOf(record("m1", "a")), func(*rig) {}, `the courier was asked for the "transform" stage, which has no handler`},
+		"with other bodies": {handler.Process, large(), func(r *rig) { r.store("jobs/worker-a-1/request-1.json", "rubbish") }, "the batch jobs/worker-a-1/request-1.json is not an event: "},
 		"to keep what has grown": {handler.Transform, batchOf(record("m1", "a")), func(r *rig) {
 			r.config.Transform = r.put("transform", 20*time.Second, func(_ context.Context, e message.Event) (any, error) {
 				e.Records[0].Body = strings.Repeat("x", 200_000)
