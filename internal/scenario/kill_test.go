@@ -1,13 +1,10 @@
 package scenario_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,91 +13,23 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/musterq/muster/internal/local/api"
-	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/scenario"
 )
-
-// killer kills invocations of Muster's own functions as SIGKILL kills their
-// processes: their connections break and they say nothing more, while what they
-// asked for goes on.
-type killer struct {
-	mu    sync.Mutex
-	alive map[*mortal]bool
-}
-
-// mortal is an invocation that runs.
-type mortal struct {
-	function string
-	kill     context.CancelFunc
-}
-
-func newKiller() *killer { return &killer{alive: map[*mortal]bool{}} }
-
-// wrap makes a function's invocations mortal.
-func (k *killer) wrap(function string, f lambda.Func) lambda.Func {
-	type answer struct {
-		payload []byte
-		err     error
-	}
-	return func(ctx context.Context, payload []byte) ([]byte, error) {
-		ctx, kill := context.WithCancel(ctx)
-		defer kill()
-		m := &mortal{function, kill}
-		k.enter(m, true)
-		defer k.enter(m, false)
-		answers := make(chan answer, 1)
-		go func() {
-			out, err := f(ctx, payload)
-			answers <- answer{out, err}
-		}()
-		select {
-		case a := <-answers:
-			return a.payload, a.err
-		case <-ctx.Done():
-			runtime.Goexit() // without an answer, as a process that exits
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func (k *killer) enter(m *mortal, alive bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if alive {
-		k.alive[m] = true
-	} else {
-		delete(k.alive, m)
-	}
-}
-
-// kill ends a function's invocations and says how many it ended.
-func (k *killer) kill(function string) (n int) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for m := range k.alive {
-		if m.function == function {
-			m.kill()
-			delete(k.alive, m)
-			n++
-		}
-	}
-	return n
-}
 
 // A pump that dies in a shift leaves handlers that nobody waits for. Step
 // Functions starts the next pump within seconds; it waits until they must have
 // ended before it starts any of its own.
 func TestAPumpIsKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKiller()
-		f := scenario.Start(t, scenario.Options{Code: k.wrap, Process: scenario.Takes(9 * time.Second)})
+		k := scenario.NewKiller()
+		f := scenario.Start(t, scenario.Options{Code: k.Wrap, Process: scenario.Takes(9 * time.Second)})
 		defer f.Close()
 		f.SendMany(300)
 		f.Wake()
 		f.Until("both workers work", time.Minute, func() bool { return f.Handled() > 20 })
 		time.Sleep(500 * time.Millisecond) // into the next handlers
 
-		assert.Equal(t, 2, k.kill("pump"))
+		assert.Equal(t, 2, k.Kill("pump"))
 		var busyUntil []int64
 		for _, w := range f.Workers() {
 			busyUntil = append(busyUntil, w.BusyUntil)
@@ -132,9 +61,9 @@ func TestFunctionsThatAreKilledAgainAndAgain(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s in lane %s", c.function, c.lane), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				k := newKiller()
+				k := scenario.NewKiller()
 				f := scenario.Start(t, scenario.Options{
-					Seed: 3, Code: k.wrap, Memory: 512,
+					Seed: 3, Code: k.Wrap, Memory: 512,
 					Parameters: map[string]string{"Lane": c.lane, "MaxReceiveCount": "1000", "BackoffMaxSeconds": "30", "BatchSize": "3"},
 					Process:    scenario.TakesUpTo(9*time.Second, 3),
 				})
@@ -153,7 +82,7 @@ func TestFunctionsThatAreKilledAgainAndAgain(t *testing.T) {
 					}
 					f.Wake()
 					time.Sleep(time.Duration(random.Int64N(int64(15 * time.Second))))
-					killed += k.kill(c.function)
+					killed += k.Kill(c.function)
 				}
 				assert.Greater(t, killed, 5)
 				hasten()

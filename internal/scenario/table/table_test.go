@@ -1,0 +1,216 @@
+package table_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// way is how a message is processed.
+type way string
+
+const (
+	synchronous    way = "sync"
+	async          way = "async"
+	callback       way = "callback"
+	execution      way = "execution"
+	ecs            way = "ECS task"
+	batch          way = "Batch job"
+	build          way = "CodeBuild build"
+	executionToken way = "execution with token"
+	ecsToken       way = "ECS task with token"
+)
+
+var (
+	allWays   = []way{synchronous, async, callback, execution, ecs, batch, build, executionToken, ecsToken}
+	tokens    = []way{callback, executionToken, ecsToken}
+	jobsAlone = []way{execution, ecs, batch, build}
+)
+
+// mode and target are the parameters Mode and Target.
+func (w way) mode() string {
+	switch w {
+	case async:
+		return "async"
+	case callback, executionToken, ecsToken:
+		return "callback"
+	}
+	return "sync"
+}
+
+func (w way) target() string {
+	switch w {
+	case execution, executionToken:
+		return "execution"
+	case ecs, ecsToken:
+		return "ecs"
+	case batch:
+		return "batch"
+	case build:
+		return "codebuild"
+	}
+	return "lambda"
+}
+
+// timeout is ProcessTimeoutSeconds.
+func (w way) timeout() time.Duration {
+	if w == synchronous || w == async {
+		return handlerTimeout
+	}
+	return taskTimeout
+}
+
+// hidden is the time-out by which a message must be back after a fault, a minute
+// added: of the handler, of handing over where Muster does not wait for it, or of
+// the heartbeats where the state machine waits.
+func (w way) hidden() time.Duration {
+	switch w {
+	case synchronous:
+		return handlerTimeout
+	case async:
+		return acceptance
+	}
+	return heartbeat
+}
+
+// fault is what goes wrong.
+type fault string
+
+const (
+	succeeds      fault = "nothing"
+	failsOnce     fault = "it fails"
+	failsAlways   fault = "it fails every time"
+	throttledOnce fault = "its start is throttled (429), twice"
+	throttledLong fault = "its start is throttled (429) for minutes"
+	timesOut      fault = "it times out"
+	exhausts      fault = "it runs out of memory"
+	dies          fault = "it dies without a word"
+	replyLost     fault = "it was started, and the reply is lost"
+	reportedTwice fault = "the token is reported twice"
+	reportedLate  fault = "the token is reported late, after silence"
+	neverReported fault = "the token is never reported"
+	workerGone    fault = "the worker dies while it works"
+	workerDies    fault = "the worker dies between its end and settling"
+	// Of a batch of three where batches are.
+	deleteFailsOnce fault = "delete fails for an entry of the batch, once"
+	deleteFails     fault = "delete fails for an entry of the batch, for good"
+	bodyMissing     fault = "the body's object is missing"
+)
+
+var faults = []fault{
+	succeeds, failsOnce, failsAlways, throttledOnce, throttledLong, timesOut, exhausts, dies, replyLost,
+	reportedTwice, reportedLate, neverReported, workerGone, workerDies, deleteFailsOnce, deleteFails, bodyMissing,
+}
+
+const (
+	standard = "standard"
+	fifo     = "FIFO"
+)
+
+var lanes = []string{"stream", "steps"}
+
+// ending is how a message ends.
+type ending string
+
+const (
+	handled      ending = "handled"
+	deadLettered ending = "dead-lettered"
+	givenUp      ending = "given up by Lambda"
+)
+
+// within is in what time a message is back.
+type within struct {
+	// of the time-out, the heartbeat time-out or neither.
+	of   string
+	plus time.Duration
+}
+
+// row says what becomes of a message, for each combination of what it names.
+type row struct {
+	fault  fault
+	ways   []way
+	lanes  []string
+	queues []string
+
+	// end, and how often it was received, started and done by then.
+	end                       ending
+	receives, starts, effects int
+	// back is in what time it is visible again, or handled, after the fault.
+	back within
+	// says is for people.
+	says string
+	// never says why the fault cannot occur.
+	never string
+	// refused is the error with which the fleet is refused.
+	refused string
+}
+
+// cell is one combination of a row.
+type cell struct {
+	row
+	way   way
+	lane  string
+	queue string
+}
+
+func (r row) cells() []cell {
+	var cells []cell
+	for _, w := range r.ways {
+		for _, lane := range r.lanes {
+			for _, queue := range r.queues {
+				cells = append(cells, cell{row: r, way: w, lane: lane, queue: queue})
+			}
+		}
+	}
+	return cells
+}
+
+func (c cell) name() string { return fmt.Sprintf("%s/%s/%s/%s", c.fault, c.way, c.lane, c.queue) }
+
+func TestFaultTable(t *testing.T) {
+	for _, r := range rows {
+		for _, c := range r.cells() {
+			if r.never != "" || r.refused != "" {
+				continue
+			}
+			t.Run(c.name(), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { c.happens(t) })
+			})
+		}
+	}
+}
+
+// happens runs a cell and checks what became of the message.
+func (c cell) happens(t *testing.T) {
+	l := newLab(t, c)
+	defer l.Close()
+	l.run()
+	for _, wrong := range l.broken() {
+		t.Error(wrong)
+	}
+	v := l.lives[victim]
+	got := fmt.Sprintf("%s, receives %d, starts %d, effects %d", l.endOf(v), v.receives, v.attempts, v.effects)
+	assert.Equal(t, fmt.Sprintf("%s, receives %d, starts %d, effects %d", c.end, c.receives, c.starts, c.effects), got)
+	if c.fault != succeeds {
+		assert.NotZero(t, v.strikes, "the fault never struck")
+	}
+	// It is looked for each second.
+	assert.LessOrEqual(t, v.longest, c.back.duration(c.way)+time.Second, "back within")
+	t.Logf("back after %s of %s", v.longest, c.back.duration(c.way))
+}
+
+func (w within) duration(of way) time.Duration {
+	switch w.of {
+	case timeout:
+		return of.timeout() + w.plus
+	case beat:
+		return heartbeat + w.plus
+	case handing:
+		return acceptance + w.plus
+	}
+	return w.plus
+}
