@@ -319,7 +319,7 @@ func TestValidate(t *testing.T) {
 	}{
 		"quick":             {process: 30 * time.Second},
 		"as slow as may be": {process: 700 * time.Second, transform: 10 * time.Second},
-		"not waited for": {process: 900 * time.Second, transform: 680 * time.Second, mode: fleet.Async},
+		"not waited for":    {process: 900 * time.Second, transform: 680 * time.Second, mode: fleet.Async},
 		"too slow": {process: 700 * time.Second, transform: 11 * time.Second,
 			want: "handlers with time-outs of 11m51s together are too slow for the stream lane, whose shifts leave 11m50s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps"},
 	} {
