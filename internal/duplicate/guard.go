@@ -48,6 +48,10 @@ type Begun struct {
 	// Start are those to handle, each with its attempt by message ID.
 	Start    []message.Record
 	Attempts map[string]registry.Attempt
+	// Same are like one of those to handle: what becomes of that one decides what
+	// they are. By message ID the ID of that one.
+	Same    []message.Record
+	Leaders map[string]string
 	// Done were handled within the window: duplicates, to acknowledge.
 	Done []message.Record
 	// Doing are those that somebody else is at, and by message ID until when.
@@ -59,23 +63,32 @@ type Begun struct {
 // then; t is the batch that waits for them where they take long. On an error
 // nothing is begun.
 func (g *Guard) Begin(ctx context.Context, records []message.Record, t registry.Task, until time.Time) (Begun, error) {
-	b := Begun{Attempts: map[string]registry.Attempt{}, Until: map[string]time.Time{}}
+	b := Begun{Attempts: map[string]registry.Attempt{}, Leaders: map[string]string{}, Until: map[string]time.Time{}}
 	if !g.Is() {
 		b.Start = records
 		return b, nil
 	}
-	verdicts := make([]registry.Verdict, len(records))
+	// first is the first message of each key: its verdict is that of all.
+	first := map[string]string{}
+	keys := make([]string, len(records))
+	verdicts := map[string]registry.Verdict{}
+	busy := map[string]time.Time{}
 	var mu sync.Mutex
 	var all errgroup.Group
 	all.SetLimit(together)
 	for i, r := range records {
-		a := registry.Attempt{Key: registry.HashKey(g.key.Of(r)), By: uuid.NewString()}
+		keys[i] = registry.HashKey(g.key.Of(r))
+		if _, another := first[keys[i]]; another {
+			continue
+		}
+		first[keys[i]] = r.MessageID
+		a := registry.Attempt{Key: keys[i], By: uuid.NewString()}
 		b.Attempts[r.MessageID] = a
 		all.Go(func() error {
-			verdict, busy, err := g.registry.Begin(ctx, a, t, time.Now(), until)
+			verdict, until, err := g.registry.Begin(ctx, a, t, time.Now(), until)
 			mu.Lock()
 			defer mu.Unlock()
-			verdicts[i], b.Until[r.MessageID] = verdict, busy
+			verdicts[a.Key], busy[a.Key] = verdict, until
 			return err
 		})
 	}
@@ -84,20 +97,21 @@ func (g *Guard) Begin(ctx context.Context, records []message.Record, t registry.
 		return Begun{}, errors.Join(err, g.Release(ctx, values(b.Attempts), time.Time{}))
 	}
 	for i, r := range records {
-		switch verdicts[i] {
-		case registry.Begun:
-			b.Start = append(b.Start, r)
-		case registry.Done:
+		leader, verdict := first[keys[i]], verdicts[keys[i]]
+		switch {
+		case verdict == registry.Done:
 			b.Done = append(b.Done, r)
-		default:
+		case verdict == registry.Doing:
 			b.Doing = append(b.Doing, r)
+			b.Until[r.MessageID] = busy[keys[i]]
+		case leader == r.MessageID:
+			b.Start = append(b.Start, r)
+			continue
+		default:
+			b.Same = append(b.Same, r)
+			b.Leaders[r.MessageID] = leader
 		}
-		if verdicts[i] != registry.Begun {
-			delete(b.Attempts, r.MessageID)
-		}
-		if verdicts[i] != registry.Doing {
-			delete(b.Until, r.MessageID)
-		}
+		delete(b.Attempts, r.MessageID)
 	}
 	return b, nil
 }

@@ -43,17 +43,25 @@ func TestBatch(t *testing.T) {
 		batch := []message.Record{order("a", 1), order("b", 2), order("c", 1), order("d", 3)}
 		first, err := g.Begin(ctx, batch, registry.Task{}, until)
 		require.NoError(t, err)
-		require.Len(t, first.Start, 3)
-		require.Len(t, first.Doing, 1, "one of the two about order 1")
-		assert.Equal(t, map[string]time.Time{first.Doing[0].MessageID: until}, first.Until)
+		assert.Equal(t, []message.Record{batch[0], batch[1], batch[3]}, first.Start)
+		assert.Equal(t, []message.Record{batch[2]}, first.Same)
+		assert.Equal(t, map[string]string{"c": "a"}, first.Leaders)
+		assert.Len(t, first.Attempts, 3)
 
-		require.NoError(t, g.Done(ctx, []registry.Attempt{first.Attempts[first.Start[0].MessageID], first.Attempts["b"]}))
+		elsewhere, err := g.Begin(ctx, batch, registry.Task{}, until)
+		require.NoError(t, err)
+		assert.Equal(t, batch, elsewhere.Doing)
+		assert.Equal(t, map[string]time.Time{"a": until, "b": until, "c": until, "d": until}, elsewhere.Until)
+		assert.Empty(t, elsewhere.Attempts)
+
+		require.NoError(t, g.Done(ctx, []registry.Attempt{first.Attempts["a"], first.Attempts["b"]}))
 		require.NoError(t, g.Release(ctx, []registry.Attempt{first.Attempts["d"]}, time.Time{}))
 		second, err := g.Begin(ctx, batch, registry.Task{}, until)
 		require.NoError(t, err)
 		assert.Equal(t, batch[:3], second.Done)
 		assert.Equal(t, batch[3:], second.Start)
 		assert.Empty(t, second.Doing)
+		assert.Empty(t, second.Same)
 	})
 }
 

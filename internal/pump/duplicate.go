@@ -35,12 +35,42 @@ func (s *shift) begin(ctx context.Context, e *event, lasting time.Duration) {
 		return
 	}
 	e.kept, e.attempts, e.duplicates, e.elsewhere = begun.Start, begun.Attempts, begun.Done, begun.Doing
+	e.same, e.leaders = begun.Same, begun.Leaders
 	for _, r := range begun.Doing {
 		e.delays[r.MessageID] = time.Until(begun.Until[r.MessageID])
-		if e.held[r.MessageID].Receives >= s.config.MaxReceives {
-			e.reasons = append(e.reasons, s.failure(e, r.MessageID, string(handler.Process), "", duplicate.LastReceive))
+	}
+}
+
+// follow decides what becomes of messages that are like others of the event:
+// those are done, and so are they; or they are returned, to be tried, when the
+// others' handler must have ended.
+func (e *event) follow() {
+	done := map[string]bool{}
+	for _, r := range e.kept {
+		done[r.MessageID] = true
+	}
+	for _, id := range e.filtered {
+		done[id] = true
+	}
+	for _, r := range e.same {
+		if done[e.leaders[r.MessageID]] {
+			e.duplicates = append(e.duplicates, r)
+			continue
+		}
+		e.elsewhere = append(e.elsewhere, r)
+		e.delays[r.MessageID] = time.Until(e.doubt)
+	}
+}
+
+// untried are the reasons of messages that go to the dead-letter queue because
+// others were at one like them.
+func (s *shift) untried(e *event) (reasons []registry.Failure) {
+	for _, r := range e.elsewhere {
+		if r.Receives() >= s.config.MaxReceives {
+			reasons = append(reasons, s.failure(e, r.MessageID, string(handler.Process), "", duplicate.LastReceive))
 		}
 	}
+	return reasons
 }
 
 // own returns the messages that are still the event's to handle, for as long as

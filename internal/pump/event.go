@@ -25,10 +25,11 @@ type event struct {
 	// duplicates were handled before, elsewhere are being handled now.
 	duplicates []message.Record
 	elsewhere  []message.Record
+	// same are like others of the event, leaders, by message ID, which those are.
+	same    []message.Record
+	leaders map[string]string
 	// delays of the messages in failures and elsewhere.
 	delays map[string]time.Duration
-	// reasons that are kept beside those of failures.
-	reasons []registry.Failure
 	// doubt is when a handler whose answer did not come must have ended.
 	doubt time.Time
 	// attempts by message ID, and until when the registry knows that they run.
@@ -61,6 +62,7 @@ func (s *shift) handleEvent(ctx context.Context, records []message.Record, proce
 		err = s.stage(ctx, &e, handler.Process, process, 0)
 	}
 	if err == nil {
+		e.follow()
 		err = s.settle(ctx, e)
 	}
 	s.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/duplicate"
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/message"
@@ -236,6 +237,38 @@ func TestWhatFailedIsNoDuplicate(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestADuplicateWaitsForTheOther(t *testing.T) {
+	l := &ledger{}
+	inBubble(t, l.handler("process"), slot(), func(r *rig) {
+		r.config.DuplicateWindow, r.config.DuplicateKey, r.config.MaxReceives = time.Hour, "$.id", 2
+		// Another worker is at it, and will have ended in 30 seconds.
+		other := registry.Attempt{Key: registry.HashKey("$.id=1"), By: "another"}
+		until := time.Now().Add(30 * time.Second)
+		_, _, err := r.registry.Begin(r.Context(), other, registry.Task{}, time.Now(), until)
+		require.NoError(r, err)
+		r.sends(`{"id":1}`)
+		_, err = r.shift("t1")
+		require.NoError(r, err)
+		assert.Empty(r, l.got["process"])
+		assert.Equal(r, 1, r.depth().InFlight)
+		time.Sleep(time.Until(until) + time.Second)
+
+		// That worker died; the next is at it too, and this was the last receive.
+		next := registry.Attempt{Key: other.Key, By: "yet another"}
+		_, _, err = r.registry.Begin(r.Context(), next, registry.Task{}, time.Now(), time.Now().Add(time.Minute))
+		require.NoError(r, err)
+		_, err = r.shift("t2")
+		require.NoError(r, err)
+		assert.Empty(r, l.got["process"])
+		var reasons []string
+		for f, err := range r.registry.Failures(r.Context(), registry.FailureQuery{}) {
+			require.NoError(r, err)
+			reasons = append(reasons, f.Reason)
+		}
+		assert.Equal(r, []string{duplicate.LastReceive}, reasons)
+	})
 }
 
 func TestWithoutTheRegistryNothingIsHandledTwice(t *testing.T) {

@@ -26,7 +26,7 @@ const (
 func (s *shift) settle(ctx context.Context, e event) error {
 	// The messages are settled all the same; a storm of failures must not end
 	// the shift because its records are throttled.
-	s.note(s.registry.RecordFailures(ctx, time.Now(), slices.Concat(e.failures, e.dead, e.reasons)))
+	s.note(s.registry.RecordFailures(ctx, time.Now(), slices.Concat(e.failures, e.dead, s.untried(&e))))
 	s.conclude(ctx, e)
 	last := time.Now().Add(settlePatience)
 	if latest := s.end.Add(settleMargin / 2); latest.Before(last) {

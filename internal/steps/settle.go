@@ -71,6 +71,7 @@ func (l *Lane) settle(ctx context.Context, in SettleInput) (counts registry.Coun
 	post := registry.Post{Worker: in.Worker, Execution: in.Execution}
 	var done, back []queue.Held
 	var failures []registry.Failure
+	follow(in.Messages)
 	errs := []error{l.tellGuard(ctx, in.Messages)}
 	delays := map[string]time.Duration{}
 	fail := func(m Item, stage, arn, reason string) {

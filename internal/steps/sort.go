@@ -67,6 +67,10 @@ func (l *Lane) begin(ctx context.Context, b *Batch, t hold.Task, stage handler.S
 		m := b.item(r)
 		m.Outcome, m.Until = Elsewhere, begun.Until[r.MessageID]
 	}
+	for _, r := range begun.Same {
+		m := b.item(r)
+		m.Outcome, m.Leader = Elsewhere, begun.Leaders[r.MessageID]
+	}
 	for _, r := range begun.Start {
 		a := begun.Attempts[r.MessageID]
 		b.item(r).Seen = &a
@@ -98,6 +102,20 @@ func (l *Lane) settleHere(ctx context.Context, t hold.Task, b *Batch) error {
 	}
 	b.Messages, b.Next = []Item{}, "poll"
 	return err
+}
+
+// follow decides what becomes of messages that are like others of the batch:
+// those are done, and so are they, or they are returned to be tried.
+func follow(items []Item) {
+	done := map[string]bool{}
+	for _, m := range items {
+		done[m.MessageID] = m.Outcome == Handled || m.Outcome == Filtered
+	}
+	for i := range items {
+		if m := &items[i]; m.Leader != "" && done[m.Leader] {
+			m.Outcome = Duplicate
+		}
+	}
 }
 
 // tellGuard says what was handled and what was not, before SQS hears of it: a

@@ -126,7 +126,7 @@ func TestPollAcknowledgesDuplicates(t *testing.T) {
 		for _, m := range b.Messages {
 			if m.Outcome == steps.Elsewhere {
 				elsewhere++
-				assert.Equal(r, 80*time.Second, time.Until(m.Until), "until the handler of the other must have ended")
+				assert.NotEmpty(r, m.Leader)
 			} else {
 				assert.NotContains(r, m.Seen.Key, "id", "nothing of a body goes into state")
 			}
@@ -143,15 +143,16 @@ func TestPollAcknowledgesDuplicates(t *testing.T) {
 		require.NoError(r, err)
 		require.Len(r, again.Event.Records, 1)
 		assert.Equal(r, `{"id":2}`, again.Event.Records[0].Body)
+		assert.Equal(r, queue.Depth{InFlight: 1}, r.depth(), "the other one with id 1 was acknowledged")
 		r.settles(again)
 
-		time.Sleep(time.Minute + 20*time.Second)
+		r.send(`{"id":2}`)
 		last, err := r.poll(2, 0)
 		require.NoError(r, err)
 		assert.Equal(r, "poll", last.Next, "the poll acknowledged it")
 		assert.Zero(r, r.depth())
 		c := r.worker().Counts
-		assert.Equal(r, registry.Counts{Handled: 2, Failed: 1, Duplicates: 1}, c)
+		assert.Equal(r, registry.Counts{Handled: 2, Failed: 1, Duplicates: 2}, c)
 	})
 }
 

@@ -67,6 +67,9 @@ type Item struct {
 	// duplicates. Until is when another's must have ended.
 	Seen  *registry.Attempt `json:"seen,omitempty"`
 	Until time.Time         `json:"until,omitzero"`
+	// Leader is the ID of a message of the batch that is like this one: what
+	// becomes of that one decides.
+	Leader string `json:"leader,omitempty"`
 }
 
 // fail notes what failed the message.
