@@ -102,7 +102,7 @@ func jobTurns() []turn {
 			for _, c := range group {
 				c.name, c.path, c.status = "a job of "+state+" "+c.name, toPoll+c.path, "SUCCEEDED"
 				c.options.Parameters = map[string]string{
-					"Target": target.target, "Mode": mode, "HeartbeatSeconds": "60", "ProcessTimeoutSeconds": "120",
+					"Target": target.target, "Mode": mode, "HeartbeatSeconds": "70", "ProcessTimeoutSeconds": "120",
 				}
 				turns = append(turns, c)
 			}

@@ -74,13 +74,13 @@ func callbackTurns() []turn {
 			{name: "succeeds", options: scenario.Options{Process: task(succeeds)}, path: state + " > " + lastly},
 			{name: "gives up", options: scenario.Options{Process: firstTask(givesUp, succeeds)}, path: again},
 			{name: "has a handler that fails", options: scenario.Options{Process: firstly(breaks, task(succeeds))}, path: again},
-			{name: "falls fallsSilent", options: scenario.Options{Process: firstTask(fallsSilent, succeeds)}, path: again},
+			{name: "falls silent", options: scenario.Options{Process: firstTask(fallsSilent, succeeds)}, path: again},
 			{name: "takes too long", options: scenario.Options{Process: firstTask(goesOn, succeeds)}, path: waits},
 			{name: "is throttled", options: scenario.Options{Process: task(succeeds)}, faults: []api.Fault{invoke(function, times(5, throttled()))}, path: state + " > " + lastly},
 			{name: "has an answer that is lost", options: scenario.Options{Process: firstTask(fallsSilent, succeeds)}, faults: []api.Fault{invoke(function, api.Fault{Kind: api.LoseReply, Times: 1})}, path: waits},
 		} {
 			c.name, c.path, c.send, c.status = "a task"+size+" "+c.name, toPoll+c.path, []string{body}, "SUCCEEDED"
-			c.options.Parameters = map[string]string{"Mode": "callback", "HeartbeatSeconds": "60", "ProcessTimeoutSeconds": "120"}
+			c.options.Parameters = map[string]string{"Mode": "callback", "HeartbeatSeconds": "70", "ProcessTimeoutSeconds": "120"}
 			turns = append(turns, c)
 		}
 	}
@@ -103,14 +103,14 @@ func transformTurns() []turn {
 		for _, c := range []turn{
 			{name: "succeeds", options: scenario.Options{Transform: task(done)}, path: well},
 			{name: "gives up", options: scenario.Options{Transform: firstTask(givesUp, done)}, path: again},
-			{name: "falls fallsSilent", options: scenario.Options{Transform: firstTask(fallsSilent, done)}, path: again},
+			{name: "falls silent", options: scenario.Options{Transform: firstTask(fallsSilent, done)}, path: again},
 			{name: "takes too long", options: scenario.Options{Transform: firstTask(goesOn, done)}, path: waits},
 			{name: "reports too much", options: scenario.Options{Transform: firstTask(transforms(strings.Repeat("y", 262_144-2_000)), done)}, path: again},
 			{name: "is throttled", options: scenario.Options{Transform: task(done)}, faults: []api.Fault{invoke(function, times(5, throttled()))}, path: state + " > " + lastly},
 			{name: "reports rubbish", options: scenario.Options{Transform: firstTask(succeeds, done)}, path: state + " > Apply transform > Messages? > Settle > Poll > Messages? > " + well},
 		} {
 			c.name, c.path, c.send, c.status = "a transform task"+size+" "+c.name, toPoll+c.path, []string{body}, "SUCCEEDED"
-			c.options.Parameters = map[string]string{"TransformMode": "callback", "HeartbeatSeconds": "60", "TransformTimeoutSeconds": "120"}
+			c.options.Parameters = map[string]string{"TransformMode": "callback", "HeartbeatSeconds": "70", "TransformTimeoutSeconds": "120"}
 			turns = append(turns, c)
 		}
 	}

@@ -177,7 +177,7 @@ func stageTurns() []turn {
 			options: scenario.Options{Transform: unchanged},
 			send:    []string{large},
 			faults:  []api.Fault{within("jobs-courier", "s3", "GetObject", times(1, fails(404, "NoSuchKey", "The specified key does not exist.")))},
-			path:    toPoll + "Transform > A handler may still run > Settle > Poll > Messages? > Transform > Messages? > Process large > Messages? > " + lastly,
+			path:    toPoll + "Transform > Messages? > Settle > Poll > Messages? > Transform > Messages? > Process large > Messages? > " + lastly,
 		},
 		{
 			name:    "the transform handler fails",
@@ -253,7 +253,7 @@ func stageTurns() []turn {
 			name:   "process large's courier loses the batch",
 			send:   []string{large},
 			faults: []api.Fault{within("jobs-courier", "s3", "GetObject", times(1, fails(404, "NoSuchKey", "The specified key does not exist.")))},
-			path:   toPoll + "Process large > A handler may still run > Settle > Poll > Messages? > Process large > Messages? > " + lastly,
+			path:   toPoll + "Process large > Messages? > Settle > Poll > Messages? > Process large > Messages? > " + lastly,
 		},
 		{
 			name:    "the handler of a large batch fails",

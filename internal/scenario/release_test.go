@@ -63,7 +63,7 @@ func TestTheDefinitionBeforeTakesNoTask(t *testing.T) {
 		defer f.Close()
 		f.Send("one")
 		f.Wake()
-		time.Sleep(10 * time.Minute)
+		time.Sleep(10*time.Minute + 30*time.Second)
 		queue, dead := f.Depth()
 		assert.Equal(t, 1, queue)
 		assert.Zero(t, dead)
