@@ -39,8 +39,9 @@ const (
 	// execution ended.
 	arrival = 15 * time.Second
 	// fresh is how long after its receive a message needs no tick: its poll hid it
-	// for longer.
-	fresh = time.Minute
+	// until after the next one, which comes a minute later and may be late, however
+	// short the heartbeat time-out is.
+	fresh = 15 * time.Second
 	// keepAfter is how long after its receive a message is taken out of the queue:
 	// early enough for every tick of a bad half day to fail.
 	keepAfter = message.MaxVisibility / 2

@@ -35,8 +35,8 @@ func TestAFreshHoldNeedsNoTick(t *testing.T) {
 		r.send("job")
 		r.takes(r.worker("a"))
 		h := r.held()
-		assert.False(r, hold.Due(h, h.ReceivedAt().Add(59*time.Second)))
-		assert.True(r, hold.Due(h, h.ReceivedAt().Add(time.Minute)))
+		assert.False(r, hold.Due(h, h.ReceivedAt().Add(14*time.Second)))
+		assert.True(r, hold.Due(h, h.ReceivedAt().Add(15*time.Second)))
 		h.Kept = true
 		assert.False(r, hold.Due(h, h.ReceivedAt().Add(time.Hour)))
 	})

@@ -83,6 +83,11 @@ func jobTurns() []turn {
 			state := target.state + programs.suffix
 			again := state + " > Settle > Poll > Messages? > " + state + " > " + lastly
 			waits := state + " > A task may still run > Settle > Poll > Messages? > " + state + " > " + lastly
+			lost := 1
+			if state == "Run execution" {
+				// Its start is tried three times more, under the same name.
+				lost = 4
+			}
 			group := []turn{
 				{name: "ends well", options: program(programs.well, programs.well), path: state + " > " + lastly},
 				{name: "fails", options: program(programs.bad, programs.well), path: again},
@@ -93,7 +98,7 @@ func jobTurns() []turn {
 				},
 				{
 					name: "has a start whose request is lost", options: program(programs.well, programs.well), path: waits,
-					faults: []api.Fault{start(api.Fault{Kind: api.Drop, Times: 1})},
+					faults: []api.Fault{start(api.Fault{Kind: api.Drop, Times: lost})},
 				},
 			}
 			if mode == "callback" {
