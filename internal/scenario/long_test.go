@@ -6,13 +6,13 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -140,18 +140,14 @@ func (l *ledger) all() []attempt {
 	return all
 }
 
-// abort aborts the worker that has run longest.
+// abort aborts the worker that waits for the task.
 func (l *ledger) abort(t *testing.T) {
 	t.Helper()
-	executions := l.WorkerExecutions()
-	for i := range executions {
-		if e := executions[len(executions)-1-i]; e.Status == sfntypes.ExecutionStatusRunning {
-			l.Stop(*e.ExecutionArn)
-			l.died = time.Now()
-			return
-		}
-	}
-	t.Fatal("no worker runs")
+	holds, err := l.Registry.Holds(t.Context())
+	require.NoError(t, err)
+	require.Len(t, holds, 1)
+	l.Stop(strings.Replace(l.Output("WorkerStateMachineArn"), ":stateMachine:", ":execution:", 1) + ":" + holds[0].Execution)
+	l.died = time.Now()
 }
 
 // thirtyDays is the story of one message: a task of 30 days, whose message SQS
