@@ -101,7 +101,7 @@ type gathered struct {
 // came before it is gathered all the same.
 func (p *place) gather(ctx, polling context.Context) (gathered, error) {
 	e := gathered{at: map[string]int{}}
-	began := time.Now()
+	var began time.Time
 	if len(p.rest) > 0 {
 		rest := p.rest
 		p.rest = nil
@@ -210,12 +210,12 @@ func (s *shift) scout(polling context.Context) (leave func(), ok bool) {
 func (p *place) receive(ctx, polling context.Context) ([]message.Record, error) {
 	most := min(p.config.Batch(), maxReceive)
 	was := p.quiet.Load()
-	reserved := int64(most) * (maxMessage + overhead)
-	if p.room.Acquire(polling, reserved) != nil {
+	reserved, ok := p.reserve(polling, most)
+	if !ok {
 		return nil, nil
 	}
 	wait := p.patience()
-	if wait == 0 || polling.Err() != nil || !was && p.quiet.Load() {
+	if wait == 0 || !was && p.quiet.Load() {
 		// The queue became quiet while this place waited for memory.
 		p.room.Release(reserved)
 		return nil, nil
@@ -240,16 +240,23 @@ func (p *place) receive(ctx, polling context.Context) ([]message.Record, error) 
 // them none come.
 func (p *place) receiveMore(ctx, polling context.Context, most int, wait time.Duration) ([]message.Record, error) {
 	most = min(most, maxReceive)
-	reserved := int64(most) * (maxMessage + overhead)
 	waiting, done := context.WithTimeout(polling, wait)
 	defer done()
-	if p.room.Acquire(waiting, reserved) != nil {
+	reserved, ok := p.reserve(waiting, most)
+	if !ok {
 		return nil, nil
 	}
 	deadline, _ := waiting.Deadline()
 	records, err := p.take(ctx, most, max(time.Until(deadline), 0), reserved)
 	p.quiet.Store(err == nil && len(records) < most)
 	return records, err
+}
+
+// reserve waits for the memory that a receive of so many messages may take. ok is
+// false when the context ended first.
+func (s *shift) reserve(ctx context.Context, most int) (bytes int64, ok bool) {
+	bytes = int64(most) * (maxMessage + overhead)
+	return bytes, s.room.Acquire(ctx, bytes) == nil
 }
 
 // take receives messages into the worker's hand, for which memory was reserved.

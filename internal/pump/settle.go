@@ -50,10 +50,10 @@ func (s *shift) settle(ctx context.Context, e event) error {
 // letGo makes the messages of a FIFO queue visible that could not be deleted:
 // they were kept invisible all the while, and their groups wait for them.
 func (s *shift) letGo(ctx context.Context, e event) error {
-	if !s.config.Fifo || ctx.Err() != nil {
-		return nil
+	if s.config.Fifo && ctx.Err() == nil {
+		return s.queue.Return(ctx, e.done(), func(queue.Held) time.Duration { return 0 })
 	}
-	return s.queue.Return(ctx, e.done(), func(queue.Held) time.Duration { return 0 })
+	return nil
 }
 
 // done are the messages to delete.
