@@ -157,7 +157,7 @@ func (d *driver) look() {
 		d.handled = time.Now()
 	}
 	now, peak := d.fleet.concurrency()
-	d.peak = max(d.peak, now, peak)
+	d.peak = max(d.peak, now, peak, d.snapshot.Jobs)
 }
 
 // goHome begins to end the run: no more ticks, and every worker drains.
@@ -229,7 +229,7 @@ func next(rounds int, again bool) int {
 // state is what the view shows.
 func (d *driver) state() live {
 	now, _ := d.fleet.concurrency()
-	return live{snapshot: d.snapshot, InHand: now, Cap: d.cap, Draining: d.draining}
+	return live{snapshot: d.snapshot, InHand: now + d.snapshot.Jobs, Cap: d.cap, Draining: d.draining}
 }
 
 // outcomes of all messages in the order of the input. One that was not sent has
@@ -256,11 +256,11 @@ func (d *driver) outcomes() []outcome {
 func (d *driver) summary() summary {
 	s := d.snapshot
 	result := summary{
-		Messages: len(d.messages), Handled: s.Handled, DeadLettered: s.DeadLettered, Filtered: s.Filtered, Lost: s.Lost,
+		Messages: len(d.messages), Handled: s.Handled, DeadLettered: s.DeadLettered, Filtered: s.Filtered, Duplicates: s.Duplicates, Lost: s.Lost,
 		Unfinished:     len(d.messages) - s.Sent + s.left(),
 		WorkersStarted: s.Started, PeakWorkers: s.PeakWorkers, PeakConcurrency: d.peak, Ticks: s.Ticks,
 		Transitions: d.fleet.runtime.StepFunctions.Stats().Transitions,
-		Invocations: d.fleet.invocations(),
+		Invocations: d.fleet.invocations() + s.JobsStarted,
 		Seconds:     milliseconds(d.ended.Sub(d.began)),
 		cap:         d.cap, reasons: s.Reasons,
 	}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strconv"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -37,6 +37,8 @@ type fleetOptions struct {
 	Parameters *parameters
 	// Process handler, and Transform handler if any.
 	Process, Transform lambda.Code
+	// Others are the functions that routes may name.
+	Others map[string]lambda.Code
 	// Job in place of the Process handler. Nil for none.
 	Job *job
 	// Memory of the handlers in MB.
@@ -98,7 +100,7 @@ func (o fleetOptions) logs() func(function, environment string, line []byte) {
 		return nil
 	}
 	return func(function, _ string, line []byte) {
-		if function == processFunction || function == transformFunction || function == jobName {
+		if function == processFunction || function == transformFunction || function == jobName || o.Others[function] != nil {
 			o.Logs(function, line)
 		}
 	}
@@ -108,15 +110,27 @@ func (o fleetOptions) logs() func(function, environment string, line []byte) {
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const longestFunction = 900
 
-func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*localFleet, error) {
-	values := maps.Clone(o.Parameters.values)
-	for _, h := range []struct {
-		function, parameter, timeout, mode string
-		code                               lambda.Code
-	}{
+// userFunction is one of the user's functions, and the parameters that it has to
+// do with.
+type userFunction struct {
+	function, parameter, timeout, mode string
+	code                               lambda.Code
+}
+
+func (o fleetOptions) functions() []userFunction {
+	all := []userFunction{
 		{processFunction, processParameter, "ProcessTimeoutSeconds", "Mode", o.Process},
 		{transformFunction, transformParameter, "TransformTimeoutSeconds", "TransformMode", o.Transform},
-	} {
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Others)) {
+		all = append(all, userFunction{name, "", "ProcessTimeoutSeconds", "Mode", o.Others[name]})
+	}
+	return all
+}
+
+func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*localFleet, error) {
+	values := maps.Clone(o.Parameters.values)
+	for _, h := range o.functions() {
 		if h.code == nil {
 			continue
 		}
@@ -135,7 +149,9 @@ func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*
 		if err != nil {
 			return nil, usage(fmt.Errorf("the %s handler: %w", h.function, err))
 		}
-		values[h.parameter] = runtime.Account.ARN("lambda", "function:"+h.function)
+		if h.parameter != "" {
+			values[h.parameter] = runtime.Account.ARN("lambda", "function:"+h.function)
+		}
 	}
 	if o.Job != nil {
 		if err := o.Job.make(ctx, runtime, o); err != nil {
@@ -156,8 +172,15 @@ func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*
 		return nil, err
 	}
 	f := &localFleet{name: o.Name, runtime: runtime, stack: stack}
-	if err := f.find(o.Transform != nil); err != nil {
+	if err := f.find(o.Process != nil, o.Transform != nil); err != nil {
 		return nil, err
+	}
+	if f.names.Rules, err = newRules(o.Parameters); err != nil {
+		return nil, err
+	}
+	f.names.Others = map[string]bool{}
+	for name := range o.Others {
+		f.names.Others[name] = true
 	}
 	if err := errors.Join(f.checkSettings(ctx), f.keepGivenUp(ctx, o.Parameters)); err != nil {
 		return nil, err
@@ -173,12 +196,14 @@ func (f *localFleet) keepGivenUp(ctx context.Context, p *parameters) error {
 	if p.get("Mode") != "async" || p.get("Fifo") == "true" {
 		return nil
 	}
-	_, err := awslambda.NewFromConfig(f.runtime.Config()).PutFunctionEventInvokeConfig(ctx, &awslambda.PutFunctionEventInvokeConfigInput{
-		FunctionName:      aws.String(processFunction),
-		DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: &f.names.DeadLetterARN}},
-	})
-	if err != nil {
-		return fmt.Errorf("send what Lambda gives up to the dead-letter queue: %w", err)
+	for _, name := range f.processors() {
+		_, err := awslambda.NewFromConfig(f.runtime.Config()).PutFunctionEventInvokeConfig(ctx, &awslambda.PutFunctionEventInvokeConfigInput{
+			FunctionName:      &name,
+			DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: &f.names.DeadLetterARN}},
+		})
+		if err != nil {
+			return fmt.Errorf("send what Lambda gives up to the dead-letter queue: %w", err)
+		}
 	}
 	return nil
 }
@@ -202,7 +227,7 @@ func (f *localFleet) checkSettings(ctx context.Context) error {
 }
 
 // find learns the physical names of the fleet's resources.
-func (f *localFleet) find(transform bool) error {
+func (f *localFleet) find(process, transform bool) error {
 	outputs := map[string]string{}
 	for _, o := range f.stack.Outputs() {
 		outputs[o.Key] = o.Value
@@ -211,7 +236,9 @@ func (f *localFleet) find(transform bool) error {
 		QueueURL: outputs["QueueUrl"], QueueARN: outputs["QueueArn"], Table: outputs["TableName"],
 		DeadLetterARN: f.runtime.Account.ARN("sqs", path.Base(outputs["DeadLetterQueueUrl"])),
 		Autoscale:     outputs["AutoscalerStateMachineArn"], Worker: outputs["WorkerStateMachineArn"],
-		Process: processFunction,
+	}
+	if process {
+		f.names.Process = processFunction
 	}
 	if transform {
 		f.names.Transform = transformFunction
@@ -297,9 +324,8 @@ func (f *localFleet) depth(ctx context.Context) (int, error) {
 // concurrency is how many handlers run now, and the most that one of the two
 // functions ran at once.
 func (f *localFleet) concurrency() (now, peak int) {
-	now, peak = f.runtime.Lambda.Concurrency(processFunction)
-	if f.names.Transform != "" {
-		n, p := f.runtime.Lambda.Concurrency(transformFunction)
+	for _, name := range append(f.processors(), transformFunction, jobName) {
+		n, p := f.runtime.Lambda.Concurrency(name)
 		now, peak = now+n, max(peak, p)
 	}
 	return now, peak
@@ -308,5 +334,18 @@ func (f *localFleet) concurrency() (now, peak int) {
 // invocations of the user's handlers so far.
 func (f *localFleet) invocations() int {
 	stats := f.runtime.Lambda.Stats()
-	return stats[processFunction].Invocations + stats[transformFunction].Invocations
+	n := 0
+	for _, name := range append(f.processors(), transformFunction, jobName) {
+		n += stats[name].Invocations
+	}
+	return n
+}
+
+// processors are the functions that process messages, as far as there are any.
+func (f *localFleet) processors() []string {
+	names := slices.Sorted(maps.Keys(f.names.Others))
+	if f.names.Process != "" {
+		names = append(names, f.names.Process)
+	}
+	return names
 }

@@ -21,6 +21,7 @@ Without a prefix a file named bootstrap is runtime:, anything else exec:.`
 func (o *handlerOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.process, "handler", "", "`HANDLER` that processes messages")
 	flags.StringVar(&o.transform, "transform", "", "`HANDLER` that replaces or filters messages before")
+	flags.StringArrayVar(&o.functions, "function", nil, "further function that --routes may name, `NAME=HANDLER`; may be repeated")
 	flags.IntVar(&o.memory, "memory", 512, "memory of the handlers in `MB`")
 	flags.StringArrayVar(&o.environment, "env", nil, "environment variable of the handlers, `NAME=VALUE`; may be repeated")
 	flags.BoolVar(&o.logs, "logs", false, "show what the handlers write to their logs")
@@ -29,6 +30,7 @@ func (o *handlerOptions) addFlags(flags *pflag.FlagSet) {
 // handlerOptions are the flags of a verb that runs the user's handlers.
 type handlerOptions struct {
 	process, transform string
+	functions          []string
 	memory             int
 	environment        []string
 	logs               bool

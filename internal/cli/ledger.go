@@ -16,6 +16,8 @@ const (
 	handled      status = "handled"
 	filtered     status = "filtered"
 	deadLettered status = "dead-lettered"
+	// duplicated messages were acknowledged for one like them that was handled.
+	duplicated status = "duplicate"
 	// lost messages are gone though no handler finished them.
 	lost status = "lost"
 )
@@ -35,6 +37,12 @@ type ledger struct {
 	// tasks that work on a message each, by task token, or by the ID that their
 	// service gave them.
 	tasks map[string]*task
+	// jobs that run, and that were started.
+	jobs, jobsStarted int
+	// done are the keys of messages that were processed, buried the bodies of
+	// messages that Muster's functions sent to the dead-letter queue themselves.
+	done   map[string]bool
+	buried map[string]int
 	// started workers, by ID, whatever generation of executions.
 	started map[string]bool
 	ticks   int
@@ -58,6 +66,9 @@ type fleetNames struct {
 	Autoscale     string // ARN of the autoscaler state machine
 	Worker        string // ARN of the worker state machine
 	Process       string // name of the function
+	// Others are the names of the routes' functions.
+	Others map[string]bool
+	Rules  rules
 	// Callback is true where what processes reports a task token.
 	Callback  bool
 	Transform string // name of the function, empty for none
@@ -65,13 +76,15 @@ type fleetNames struct {
 
 // totals of the messages that were sent.
 type totals struct {
-	Sent, Handled, Filtered, DeadLettered, Lost int
+	Sent, Handled, Filtered, DeadLettered, Duplicates, Lost int
 	// Failed counts failed attempts.
 	Failed int
 }
 
 // left is how many messages have not ended.
-func (t totals) left() int { return t.Sent - t.Handled - t.Filtered - t.DeadLettered - t.Lost }
+func (t totals) left() int {
+	return t.Sent - t.Handled - t.Filtered - t.DeadLettered - t.Duplicates - t.Lost
+}
 
 // entry is one message.
 type entry struct {
@@ -89,6 +102,11 @@ type entry struct {
 	// that is yet to be reported; released once it was deleted meanwhile: what
 	// becomes of it is then theirs to say.
 	accepted, released bool
+	// body, whether it matches no route and its key among duplicates, where the
+	// fleet has rules for them.
+	body      string
+	unmatched bool
+	key       string
 	// reason of the latest failed attempt.
 	reason string
 }
@@ -102,6 +120,8 @@ func newLedger(fleet fleetNames) *ledger {
 		messages: map[string]*entry{},
 		handles:  map[string]*entry{},
 		tasks:    map[string]*task{},
+		done:     map[string]bool{},
+		buried:   map[string]int{},
 		started:  map[string]bool{},
 		holders:  map[string]string{},
 		reasons:  map[string]int{},
@@ -156,6 +176,8 @@ func (l *ledger) count(s status) {
 		l.totals.Filtered++
 	case deadLettered:
 		l.totals.DeadLettered++
+	case duplicated:
+		l.totals.Duplicates++
 	case lost:
 		l.totals.Lost++
 	}
@@ -191,6 +213,8 @@ func (l *ledger) elsewhere() int {
 type snapshot struct {
 	totals
 	Workers, PeakWorkers, Started, Ticks int
+	// Jobs that run now as tasks, Batch jobs or builds, and that were started.
+	Jobs, JobsStarted int
 	// Reasons of failed attempts, counted.
 	Reasons map[string]int
 	// Trouble is the latest failure of one of Muster's own functions. Empty
@@ -205,6 +229,7 @@ func (l *ledger) snapshot() snapshot {
 	return snapshot{
 		totals:  l.totals,
 		Workers: now, PeakWorkers: most, Started: len(l.started), Ticks: l.ticks,
+		Jobs: l.jobs, JobsStarted: l.jobsStarted,
 		Reasons: maps.Clone(l.reasons), Trouble: l.trouble,
 	}
 }
@@ -229,7 +254,7 @@ func (l *ledger) outcomes(ids []string) []outcome {
 	for i, id := range ids {
 		e := l.entry(id)
 		list[i] = outcome{MessageID: id, Status: e.status, Receives: e.receives, Worker: l.holders[e.receiver]}
-		if e.status != handled && e.status != filtered {
+		if e.status != handled && e.status != filtered && e.status != duplicated {
 			list[i].Error = e.reason
 		}
 	}

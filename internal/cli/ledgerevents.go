@@ -24,6 +24,12 @@ func (l *ledger) seeQueue(e api.Event) {
 		if out, ok := e.Output.(*sqs.ReceiveMessageOutput); ok && l.ours(in.QueueURL) && len(out.Messages) > 0 {
 			l.received(e.Caller.RequestID, out.Messages)
 		}
+	case *sqs.SendMessageInput:
+		l.bury(in.QueueURL, in.MessageBody)
+	case *sqs.SendMessageBatchInput:
+		for _, entry := range in.Entries {
+			l.bury(in.QueueURL, entry.MessageBody)
+		}
 	case *sqs.DeleteMessageInput:
 		if l.ours(in.QueueURL) {
 			l.deleted(in.ReceiptHandle)
@@ -72,6 +78,7 @@ func (l *ledger) received(requestID string, messages []sqs.Message) {
 		delete(l.handles, r.handle)
 		r.receives, r.receiver, r.handle, r.filtered = receives, requestID, m.ReceiptHandle, false
 		l.handles[m.ReceiptHandle] = r
+		l.fleet.Rules.judge(r, m)
 	}
 }
 
@@ -90,7 +97,7 @@ func (l *ledger) deleted(handles ...string) {
 		case r.accepted, l.fleet.Callback:
 			r.released = true
 		default:
-			l.end(r, lost)
+			l.end(r, l.unprocessed(r))
 		}
 	}
 }
@@ -98,7 +105,7 @@ func (l *ledger) deleted(handles ...string) {
 // seeInvoke learns what handlers said, and for whom pollers polled.
 func (l *ledger) seeInvoke(e api.Event) {
 	if end, ok := e.Input.(*lambda.AsyncEnded); ok {
-		if end.FunctionName == l.fleet.Process {
+		if end.FunctionName == l.fleet.Process || l.fleet.Others[end.FunctionName] {
 			l.asyncEnded(end)
 		}
 		return
@@ -108,16 +115,16 @@ func (l *ledger) seeInvoke(e api.Event) {
 		return
 	}
 	out, _ := e.Output.(*lambda.InvokeOutput)
-	switch name := functionName(in.FunctionName); name {
-	case l.fleet.Process:
+	switch name := functionName(in.FunctionName); {
+	case name == l.fleet.Process || l.fleet.Others[name]:
 		if in.InvocationType == "Event" {
 			l.accepted(in.Payload, e.Err)
 			return
 		}
 		l.invoked("process", in.Payload, out, e.Err)
-	case jobName:
+	case name == jobName:
 		l.jobInvoked(in.Payload, out, e.Err)
-	case l.fleet.Transform:
+	case name == l.fleet.Transform:
 		l.invoked("transform", in.Payload, out, e.Err)
 	default:
 		l.served(name, in.Payload, out, e.Err)
@@ -198,7 +205,7 @@ func (l *ledger) invoked(stage string, payload []byte, out *lambda.InvokeOutput,
 			t.message = r
 			l.conclude(t)
 		case stage == "process":
-			r.processed = true
+			l.process(r)
 		}
 	}
 	for _, id := range left {
@@ -225,8 +232,14 @@ func (l *ledger) jobInvoked(payload []byte, out *lambda.InvokeOutput, err error)
 	case out.FunctionError != "":
 		l.failed(r, "process: "+functionError(out.FunctionError, out.Payload))
 	default:
-		r.processed = true
+		l.process(r)
 	}
+}
+
+// process notes that a message was processed. The lock must be held.
+func (l *ledger) process(r *entry) {
+	r.processed = true
+	l.done[r.key] = true
 }
 
 // accepted notes that Lambda took an event, whose answer may have been lost.
@@ -238,7 +251,9 @@ func (l *ledger) accepted(payload []byte, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, record := range event.Records {
-		l.entry(record.MessageID).accepted = true
+		r := l.entry(record.MessageID)
+		r.accepted = true
+		l.done[r.key] = true
 	}
 }
 
@@ -255,7 +270,7 @@ func (l *ledger) asyncEnded(end *lambda.AsyncEnded) {
 		became := handled
 		switch {
 		case end.Condition == "Success":
-			r.processed = true
+			l.process(r)
 		default:
 			l.failed(r, fmt.Sprintf("process handler: %s after %d attempts: %s", end.Condition, end.Attempts, functionError("Unhandled", end.Result)))
 			if became = lost; end.Destination != "" {

@@ -16,6 +16,8 @@ type task struct {
 	// ended once it was known how: well, or for a reason.
 	ended  bool
 	reason string
+	// job is true of one that runs elsewhere than in Lambda.
+	job bool
 }
 
 // taskCalls is what a ledger reads in the inputs and outputs of the calls that
@@ -171,7 +173,9 @@ func (l *ledger) taskStarted(id string, variables map[string]string) {
 	}
 	if name := variables["MUSTER_MESSAGE_ID"]; name != "" && id != "" {
 		t := l.task(id)
-		t.message = l.entry(name)
+		t.message, t.job = l.entry(name), true
+		l.jobs++
+		l.jobsStarted++
 		l.conclude(t)
 	}
 }
@@ -198,12 +202,15 @@ func (l *ledger) task(id string) *task {
 // conclude settles a task of which both is known, whose it is and how it ended.
 // Its message may have been deleted before. The lock must be held.
 func (l *ledger) conclude(t *task) {
+	if t.job && t.ended {
+		l.jobs--
+	}
 	switch {
 	case t.message == nil || !t.ended:
 	case t.reason != "":
 		l.failed(t.message, "process: "+t.reason)
 	default:
-		t.message.processed = true
+		l.process(t.message)
 		if t.message.released {
 			l.end(t.message, handled)
 		}

@@ -101,6 +101,13 @@ func run(ctx context.Context, s *streams, o *runOptions) error {
 	case o.timeout < 0:
 		return usage(errors.New("--timeout must not be negative"))
 	}
+	others, err := o.handlers.others(s.dir)
+	if err != nil {
+		return err
+	}
+	if err := o.parameters.nameRoutes(others); err != nil {
+		return err
+	}
 	if err := o.parameters.check(); err != nil {
 		return err
 	}
@@ -128,7 +135,7 @@ func run(ctx context.Context, s *streams, o *runOptions) error {
 	}
 	f := fleetOptions{
 		Name: o.fleet, Listen: "127.0.0.1:0", Parameters: o.parameters,
-		Process: process, Transform: transform, Job: job, Memory: o.handlers.memory, Environment: variables, Faults: o.faults,
+		Process: process, Transform: transform, Others: others, Job: job, Memory: o.handlers.memory, Environment: variables, Faults: o.faults,
 	}
 	if o.handlers.logs {
 		f.Logs = s.showLog

@@ -18,6 +18,8 @@ type summary struct {
 	Handled      int `json:"handled"`
 	DeadLettered int `json:"deadLettered"`
 	Filtered     int `json:"filtered"`
+	// Duplicates were acknowledged for a message like them.
+	Duplicates int `json:"duplicates"`
 	// Lost messages are gone though no handler finished them.
 	Lost int `json:"lost"`
 	// Unfinished messages were not sent or are still in the queue.
@@ -51,6 +53,9 @@ func (s summary) print(w io.Writer, asJSON bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s messages: %s handled, %s dead-lettered, %s filtered, %s lost", thousands(s.Messages),
 		thousands(s.Handled), thousands(s.DeadLettered), thousands(s.Filtered), thousands(s.Lost))
+	if s.Duplicates > 0 {
+		fmt.Fprintf(&b, ", %s duplicates", thousands(s.Duplicates))
+	}
 	if s.Unfinished > 0 {
 		fmt.Fprintf(&b, ", %s unfinished", thousands(s.Unfinished))
 	}

@@ -50,6 +50,13 @@ Without --handler messages are handled by the demo's handler.
 }
 
 func up(ctx context.Context, s *streams, o *upOptions) error {
+	others, err := o.handlers.others(s.dir)
+	if err != nil {
+		return err
+	}
+	if err := o.parameters.nameRoutes(others); err != nil {
+		return err
+	}
 	if err := o.parameters.check(); err != nil {
 		return err
 	}
@@ -59,7 +66,7 @@ func up(ctx context.Context, s *streams, o *upOptions) error {
 	}
 	f := fleetOptions{
 		Name: o.fleet, Listen: o.listen, Parameters: o.parameters,
-		Memory: o.handlers.memory, Environment: variables,
+		Others: others, Memory: o.handlers.memory, Environment: variables,
 	}
 	if f.Job, err = o.job.parse(s.dir, o.parameters.get("Target")); err != nil {
 		return err
