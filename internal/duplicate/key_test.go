@@ -49,7 +49,6 @@ func TestKey(t *testing.T) {
 		require.NoError(t, err, c.key)
 		a, b := record("m1", c.a), record("m2", c.b)
 		assert.Equal(t, c.same, k.Of(a) == k.Of(b), "%s of %s and %s", c.key, c.a, c.b)
-		assert.Equal(t, k.Of(a), k.Of(a))
 	}
 	k, err := duplicate.ParseKey("$.id")
 	require.NoError(t, err)
@@ -82,7 +81,9 @@ func FuzzKey(f *testing.F) {
 		if err != nil {
 			return
 		}
+		again, err := duplicate.ParseKey(spec)
+		require.NoError(t, err)
 		r := message.Record{MessageID: "m", Body: body}
-		assert.Equal(t, k.Of(r), k.Of(r))
+		assert.Equal(t, k.Of(r), again.Of(r), "every worker makes the same key of a message")
 	})
 }
