@@ -37,7 +37,7 @@ var errorSources = map[string]string{
 	// A function that ran into its time-out or died.
 	"Lambda.Unknown":    lambdaNames,
 	"Sandbox.Timedout":  reservedNames,
-	"Runtime.ExitError": lambdaCrashes,
+	"Runtime.ExitError": lambdaCrashes, "Runtime.OutOfMemory": lambdaCrashes,
 
 	"ECS.ThrottlingException":                 runTaskAPI,
 	"ECS.SdkClientException":                  lambdaNames,
