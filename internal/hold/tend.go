@@ -3,6 +3,7 @@ package hold
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/musterq/muster/internal/queue"
@@ -53,7 +54,26 @@ func (k *Keeper) Tend(ctx context.Context, by string, now time.Time, holds []reg
 		}
 	}
 	_, err := k.queue.Hide(ctx, hide, func(queue.Held) time.Duration { return k.leaseTime() })
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, err, k.show(ctx, hide))...)
+}
+
+// show makes visible what a tick hid and somebody had returned meanwhile: it
+// would be back too late. Whoever has received it since either holds it, or takes
+// a hold before anything starts.
+func (k *Keeper) show(ctx context.Context, hidden []queue.Held) error {
+	if len(hidden) == 0 {
+		return nil
+	}
+	holds, err := k.registry.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	held := make(map[string]bool, len(holds))
+	for _, h := range holds {
+		held[h.Item] = true
+	}
+	over := slices.DeleteFunc(hidden, func(m queue.Held) bool { return held[m.MessageID] })
+	return k.queue.Return(ctx, over, func(queue.Held) time.Duration { return 0 })
 }
 
 // resend sends a kept message whose task is over, or will be within the delay

@@ -2,6 +2,7 @@ package hold_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -27,6 +28,24 @@ func TestATickHidesWhatIsHeld(t *testing.T) {
 		assert.Equal(r, queue.Depth{Visible: 1}, r.depth(r.config.QueueURL), "back within the heartbeat and a minute")
 		assert.Equal(r, task.Worker, r.held().Worker)
 		r.takes(r.worker("b"))
+	})
+}
+
+// TestATickThatIsOvertaken hides a message that is returned meanwhile, and makes
+// it visible again.
+func TestATickThatIsOvertaken(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.send("job")
+		task := r.worker("a")
+		m := r.takes(task)
+		time.Sleep(time.Minute)
+		r.runtime.Router.Faults.Add(api.Fault{Service: "sqs", Operation: "ChangeMessageVisibilityBatch", Kind: api.Delay, For: 5 * time.Second, Times: 1})
+		done := make(chan error)
+		go func() { done <- r.tick() }()
+		synctest.Wait()
+		r.release(task, m, hold.End{Delay: 2 * time.Second})
+		require.NoError(r, <-done)
+		assert.Equal(r, queue.Depth{Visible: 1}, r.depth(r.config.QueueURL))
 	})
 }
 
