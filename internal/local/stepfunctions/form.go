@@ -50,6 +50,13 @@ func objectOf(m members, required ...string) *form {
 	return &form{kind: formObject, members: m, required: required}
 }
 
+// with is the form of an object that has further members.
+func (f *form) with(more members) *form {
+	all := maps.Clone(f.members)
+	maps.Copy(all, more)
+	return objectOf(all, f.required...)
+}
+
 // fit says what is wrong with a value, a state machine's own where it is still a
 // template: names that end with ".$" then stand for values that are not known.
 func (f *form) fit(v any, name string, template bool, report func(problem string)) {

@@ -33,16 +33,17 @@ type routed struct {
 	s                  *Service
 	service, operation string
 	dialect            dialect
-	// camel is for Step Functions itself: members are camelCase on the wire and
-	// PascalCase in a state machine.
+	// camel is for services whose members are camelCase on the wire: in a state
+	// machine they are PascalCase.
 	camel bool
+	// named are members whose own members' names are the user's, and dates those
+	// that are timestamps: numbers on the wire, text in a state machine.
+	named, dates []string
 	// texts are members that are strings of JSON on the wire. A state machine
 	// may give the JSON itself.
 	texts []string
 	// metadata adds SdkHttpMetadata to the result, as optimised integrations do.
 	metadata bool
-	// seconds leaves times as numbers, as optimised integrations do.
-	seconds bool
 }
 
 func (r *routed) call(ctx context.Context, j *job) (answer, *failure) {
@@ -89,7 +90,9 @@ func (r *routed) encode(v any) any {
 					e = encoded(e)
 					break
 				}
-				e = r.encode(e)
+				if !slices.Contains(r.named, k) {
+					e = r.encode(e)
+				}
 			}
 			if r.camel {
 				k = strings.ToLower(k[:min(1, len(k))]) + k[min(1, len(k)):]
@@ -107,21 +110,21 @@ func (r *routed) encode(v any) any {
 	return v
 }
 
-// times are the members of Step Functions' own answers that are timestamps.
-var times = []string{"StartDate", "StopDate", "CreationDate", "UpdateDate", "RedriveDate", "Timestamp"}
-
-// pascal turns an answer of Step Functions into a state machine's form.
+// pascal turns an answer into a state machine's form.
 func (r *routed) pascal(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
 			k = strings.ToUpper(k[:min(1, len(k))]) + k[min(1, len(k)):]
-			if at, ok := numeric(e); ok && !r.seconds && slices.Contains(times, k) {
+			if at, ok := numeric(e); ok && slices.Contains(r.dates, k) {
 				out[k] = clock(unix(at))
 				continue
 			}
-			out[k] = r.pascal(e)
+			if !slices.Contains(r.named, k) {
+				e = r.pascal(e)
+			}
+			out[k] = e
 		}
 		return out
 	case []any:

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// batchJob is arn:aws:states:::batch:submitJob.
+// batchJob is arn:aws:states:::batch:submitJob, which has no
+// ".waitForTaskToken": that is for the SDK integration.
 // See https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html.
 var batchJob = &jobService{
 	service: "batch", start: "SubmitJob", describe: "DescribeJobs", stop: "TerminateJob",
 	contentType: "application/json",
 	dialect:     dialect{prefix: "Batch", base: "AWSBatchException", label: "AWSBatch", modelled: batchCodes},
-	callback:    true,
 	named:       []string{"Parameters", "Tags"},
 	form: objectOf(members{
 		"ArrayProperties": anything,

@@ -1,7 +1,7 @@
 package stepfunctions
 
 // codeBuild is arn:aws:states:::codebuild:startBuild, which has no
-// ".waitForTaskToken".
+// ".waitForTaskToken": that is for the SDK integration.
 // See https://docs.aws.amazon.com/step-functions/latest/dg/connect-codebuild.html.
 var codeBuild = &jobService{
 	service: "codebuild", start: "StartBuild", describe: "BatchGetBuilds", stop: "StopBuild",

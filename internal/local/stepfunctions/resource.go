@@ -30,22 +30,23 @@ type target struct {
 	// function marks a Resource that is a function's own ARN.
 	function bool
 	call     integration
+	// form of the parameters. Nil for what is not checked.
+	form *form
 	// job is the service that the target runs a job on. Nil for another target.
 	job *jobService
 }
 
-// prepare checks the parameters of a job, and marks those of one that is waited
-// for.
+// prepare checks the parameters, and marks those of a job that is waited for.
 func (g *target) prepare(t *thread, parameters any) (any, *failure) {
-	if g.job == nil {
+	if g.form == nil {
 		return parameters, nil
 	}
 	var problems []string
-	g.job.form.fit(parameters, "Parameters", false, func(problem string) { problems = append(problems, problem) })
+	g.form.fit(parameters, "Parameters", false, func(problem string) { problems = append(problems, problem) })
 	if len(problems) > 0 {
 		return nil, t.runtime("The Parameters '%s' could not be used to start the Task: [%s]", encoded(parameters), strings.Join(problems, ", "))
 	}
-	if g.pattern == runJob {
+	if g.job != nil && g.pattern == runJob {
 		return g.job.marked(parameters), nil
 	}
 	return parameters, nil
@@ -86,7 +87,7 @@ var optimisedActions = map[string]optimised{
 		fields:   []string{"Input", "Name", "TraceHeader"},
 		jobs:     true, callback: true,
 		make: func(s *Service) integration {
-			return &routed{s: s, service: "states", operation: "StartExecution", dialect: statesDialect, camel: true, metadata: true, seconds: true, texts: []string{"Input"}}
+			return &routed{s: s, service: "states", operation: "StartExecution", dialect: statesDialect, camel: true, metadata: true, texts: []string{"Input"}}
 		},
 	},
 	"sqs:sendMessage": {
@@ -123,27 +124,6 @@ func dynamodbAction(operation string, required []string, fields ...string) optim
 	return optimised{required: required, fields: fields, make: func(s *Service) integration {
 		return &routed{s: s, service: "dynamodb", operation: operation, dialect: dynamodbDialect, metadata: true}
 	}}
-}
-
-// sdkServices are the services of SDK integrations by the name that ARNs have:
-// the router's name of the service, and how errors are named.
-// See https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html.
-var sdkServices = map[string]struct {
-	service string
-	dialect dialect
-	texts   []string
-}{
-	"sqs":         {"sqs", sdkDialect("Sqs", sqsCodes), []string{"MessageBody"}},
-	"sfn":         {"states", sdkDialect("Sfn", sfnCodes), []string{"Input", "Output", "Definition"}},
-	"dynamodb":    {"dynamodb", sdkDialect("DynamoDb", dynamodbCodes), nil},
-	"lambda":      {"lambda", sdkDialect("Lambda", lambdaCodes), nil},
-	"s3":          {"s3", sdkDialect("S3", s3Codes), nil},
-	"eventbridge": {"events", sdkDialect("EventBridge", eventsCodes), []string{"Detail"}},
-	"cloudwatch":  {"cloudwatch", sdkDialect("CloudWatch", cloudwatchCodes), nil},
-}
-
-func sdkDialect(name string, modelled map[string]bool) dialect {
-	return dialect{prefix: name, base: name + "Exception", label: name, sdk2: true, modelled: modelled}
 }
 
 // target compiles a Task's Resource and checks the names of its Parameters.
@@ -231,13 +211,9 @@ func (c *compiler) jobTarget(o *object, service *jobService, arn, action, name s
 		return nil
 	}
 	c.pattern(o, p)
-	v, _ := o.get("Parameters")
-	if v == nil {
-		v = map[string]any{}
-	}
-	service.form.fit(v, "Parameters", true, func(problem string) { c.schema(o.child("Parameters"), "%s", problem) })
+	c.fit(o, service.form)
 	kind, _, _ := strings.Cut(action, ":")
-	g := &target{arn: arn, kind: kind, resource: strings.TrimPrefix(name, kind+":"), pattern: p, job: service}
+	g := &target{arn: arn, kind: kind, resource: strings.TrimPrefix(name, kind+":"), pattern: p, form: service.form, job: service}
 	start := startJob{c.service, service, p}
 	if g.call = start; p == runJob {
 		g.call = runJobOf{start}
@@ -245,29 +221,13 @@ func (c *compiler) jobTarget(o *object, service *jobService, arn, action, name s
 	return g
 }
 
-func (c *compiler) sdkTarget(o *object, arn, name string) *target {
-	full, p, ok := cut(name)
-	kind, action, _ := strings.Cut(full, ":")
-	known, found := sdkServices[kind]
-	if !ok || !found || action == "" || p != requestResponse && p != callback {
-		return nil
+// fit checks Parameters, as far as they are known before they are filled.
+func (c *compiler) fit(o *object, f *form) {
+	v, _ := o.get("Parameters")
+	if v == nil {
+		v = map[string]any{}
 	}
-	service, found := c.service.router.Service(known.service)
-	if !found {
-		return nil
-	}
-	operation := strings.ToUpper(action[:1]) + action[1:]
-	if _, found := service.Operations[operation]; !found || operation == action {
-		return nil
-	}
-	c.pattern(o, p)
-	return &target{
-		arn: arn, kind: "aws-sdk:" + kind, resource: strings.TrimPrefix(name, kind+":"), pattern: p,
-		call: &routed{
-			s: c.service, service: known.service, operation: operation, dialect: known.dialect,
-			camel: known.service == "states", texts: known.texts,
-		},
-	}
+	f.fit(v, "Parameters", true, func(problem string) { c.schema(o.child("Parameters"), "%s", problem) })
 }
 
 // parameters checks the names that an optimised integration takes.
