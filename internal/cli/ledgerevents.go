@@ -197,13 +197,19 @@ func (l *ledger) invoked(stage string, payload []byte, out *lambda.InvokeOutput,
 		r := l.entry(record.MessageID)
 		r.filtered = false
 		f, bad := failed[record.MessageID]
+		if event.TaskToken != "" && stage == "process" {
+			// How it ended its report says, whatever becomes of the handler.
+			t := l.task(event.TaskToken)
+			t.message = r
+			l.conclude(t)
+			if t.ended {
+				continue
+			}
+		}
 		switch {
 		case bad:
 			l.failed(r, stage+" handler: "+f.Reason)
 		case event.TaskToken != "":
-			t := l.task(event.TaskToken)
-			t.message = r
-			l.conclude(t)
 		case stage == "process":
 			l.process(r)
 		}

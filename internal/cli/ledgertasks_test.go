@@ -59,6 +59,8 @@ func TestLedgerFollowsTasks(t *testing.T) {
 		"a report is refused":                   {true, []api.Event{in, runTask("m", "t"), failed(reported("SendTaskSuccess"), &api.Error{Code: "TaskTimedOut"})}, unfinished},
 		"a handler reports":                     {true, []api.Event{in, invoke("process", callback, "", "null"), reported("SendTaskSuccess"), remove("h")}, handled},
 		"a handler reports before it has ended": {true, []api.Event{in, reported("SendTaskSuccess"), remove("h"), invoke("process", callback, "", "null")}, handled},
+		"a handler reports, then fails":         {true, []api.Event{in, reported("SendTaskSuccess"), remove("h"), invoke("process", callback, "Unhandled", "null")}, handled},
+		"a handler fails, its task goes on":     {true, []api.Event{in, invoke("process", callback, "Unhandled", "null"), reported("SendTaskSuccess"), remove("h")}, handled},
 		"a handler reports a failure":           {true, []api.Event{in, invoke("process", callback, "", "null"), reported("SendTaskFailure")}, unfinished},
 		"an execution's command ends well":      {false, []api.Event{in, invoke(jobName, `{"messageId":"m"}`, "", "null"), remove("h")}, handled},
 		"an execution's command fails":          {false, []api.Event{in, invoke(jobName, `{"messageId":"m"}`, "Unhandled", "null"), remove("h")}, lost},
