@@ -51,7 +51,6 @@ func (s Settings) Validate() error {
 	refuse(!job && !s.Process.Is(), "ProcessHandler is empty: name the function that processes messages, or set Target to a job")
 	refuse(job && s.Lane != Steps, "Target is %s and Lane is %s: a job outlasts a shift; use Lane steps", s.Target, s.Lane)
 	refuse(job && s.Mode == Async, "Target is %s and Mode is async: a job's message is held until the job ends; use Mode sync, or callback with a task token", s.Target)
-	refuse(s.Mode == Callback && (s.Target == Batch || s.Target == CodeBuild), "Mode is callback and Target is %s: Step Functions passes no task token to it; use Mode sync, or Target ecs or execution", s.Target)
 	refuse(job && s.Routes != "", "Target is %s and there are Routes: routes choose between Lambda functions; use one fleet for each job", s.Target)
 	refuse(s.Mode == Callback && s.Lane != Steps, "Mode is callback and Lane is %s: only a state machine waits for a task token; use Lane steps", s.Lane)
 	refuse(s.TransformMode == Async, "TransformMode is async: the transform handler's reply is the messages to process, and an asynchronous invocation has none; use sync or callback")

@@ -45,7 +45,9 @@ func TestWhatWorks(t *testing.T) {
 		"execution with a token": settings(job(fleet.Execution), callback),
 		"ECS task with a token":  settings(job(fleet.ECS), callback),
 		"Batch job":              settings(job(fleet.Batch)),
+		"Batch job with a token": settings(job(fleet.Batch), callback),
 		"build":                  settings(job(fleet.CodeBuild)),
+		"build with a token":     settings(job(fleet.CodeBuild), callback),
 		"no bodies":              settings(noBodies, takes(14*time.Minute)),
 	} {
 		assert.NoError(t, s.Validate(), name)
@@ -54,8 +56,6 @@ func TestWhatWorks(t *testing.T) {
 
 func TestWhatCannotWork(t *testing.T) {
 	for says, s := range map[string]fleet.Settings{
-		"Mode is callback and Target is batch: ":                             settings(job(fleet.Batch), callback),
-		"Mode is callback and Target is codebuild: ":                         settings(job(fleet.CodeBuild), callback),
 		"BodiesInState is never and ProcessTimeoutSeconds is 841: ":          settings(noBodies, takes(841*time.Second)),
 		"Target is ecs and Lane is stream: ":                                 settings(job(fleet.ECS), func(s *fleet.Settings) { s.Lane = fleet.Stream }),
 		"Mode is callback and Lane is stream: ":                              settings(callback, func(s *fleet.Settings) { s.Lane = fleet.Stream }),

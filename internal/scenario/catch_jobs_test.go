@@ -77,9 +77,6 @@ func jobTurns() []turn {
 			"sync":     {"", worksWell, crashes, hangs},
 			"callback": {" with token", reportsWell, reportsFailure, beats},
 		} {
-			if mode == "callback" && (target.target == "batch" || target.target == "codebuild") {
-				continue
-			}
 			state := target.state + programs.suffix
 			again := state + " > Settle > Poll > Messages? > " + state + " > " + lastly
 			waits := state + " > A task may still run > Settle > Poll > Messages? > " + state + " > " + lastly

@@ -31,7 +31,9 @@ var ways = map[string]map[string]string{
 	"ECS tasks":            {"Target": "ecs"},
 	"ECS tasks, callback":  {"Target": "ecs", "Mode": "callback"},
 	"Batch jobs":           {"Target": "batch"},
+	"Batch jobs, callback": {"Target": "batch", "Mode": "callback"},
 	"builds":               {"Target": "codebuild"},
+	"builds, callback":     {"Target": "codebuild", "Mode": "callback"},
 }
 
 // work is what handlers, tasks and jobs do, whatever the mode: it takes two
@@ -226,6 +228,34 @@ func TestJobsGetTheirMessage(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestJobsGetTheirToken checks what else a job finds there that reports.
+func TestJobsGetTheirToken(t *testing.T) {
+	for _, target := range []string{"ecs", "batch", "codebuild"} {
+		t.Run(target, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var env map[string]string
+				f := scenario.Start(t, scenario.Options{
+					Parameters: map[string]string{"Target": target, "Mode": "callback", "HeartbeatSeconds": "70", "ProcessTimeoutSeconds": "600"},
+					Job: func(ctx context.Context, e map[string]string) (int, string) {
+						env = e
+						return reportsWell(ctx, e)
+					},
+				})
+				defer f.Close()
+				f.Send("a body")
+				f.Wake()
+				f.UntilDone(time.Hour)
+				f.NothingLost()
+				assert.Equal(t, "a body", env["MUSTER_BODY"])
+				assert.NotEmpty(t, env["MUSTER_TASK_TOKEN"])
+				assert.Equal(t, "70", env["MUSTER_HEARTBEAT_SECONDS"])
+				assert.Equal(t, f.Output("QueueUrl"), env["MUSTER_QUEUE_URL"])
+				assert.NotEmpty(t, env["MUSTER_RECEIPT_HANDLE"])
+			})
+		})
 	}
 }
 

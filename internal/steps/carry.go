@@ -32,6 +32,11 @@ const (
 	// environment: ECS takes 8,192 characters of overrides in all.
 	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
 	maxJobBody = 4096
+	// maxBuildBody is the same for a build: CodeBuild takes about 5,500 characters
+	// of variables in all, names and the project's own included, and a token and a
+	// receipt handle have up to 1,024 each.
+	// https://docs.aws.amazon.com/codebuild/latest/userguide/troubleshooting.html
+	maxBuildBody = 2048
 	// longTask is the longest of both time-outs with which bodies are kept under
 	// bodiesPrefix.
 	longTask = 14 * 24 * time.Hour
@@ -130,7 +135,11 @@ func (l *Lane) tellJob(b *Batch, r message.Record) error {
 	if err != nil {
 		return fmt.Errorf("the body of message %s: %w", r.MessageID, err)
 	}
-	if len(escaped) <= maxJobBody && l.config.BodiesInState != fleet.NoBodies {
+	most := maxJobBody
+	if l.config.Target == fleet.CodeBuild {
+		most = maxBuildBody
+	}
+	if len(escaped) <= most && l.config.BodiesInState != fleet.NoBodies {
 		b.Job.Body = r.Body
 	}
 	return nil

@@ -24,6 +24,24 @@ var throttles = map[string]bool{
 	"CodeBuild.ThrottlingException":                 true,
 }
 
+// unmodelled are the errors that stand for all that a service's API model has no
+// exception for: the base exceptions of the AWS SDK for Java, of version 1 in the
+// optimised integrations and of version 2 in those of the SDK.
+var unmodelled = map[string]bool{
+	"ECS.AmazonECSException":          true,
+	"Batch.AWSBatchException":         true,
+	"Batch.BatchException":            true,
+	"CodeBuild.AWSCodeBuildException": true,
+	"CodeBuild.CodeBuildException":    true,
+}
+
+// throttled says whether a service put a start off. Batch answers too many starts
+// with an exception that its model lacks: the cause alone tells.
+// https://repost.aws/knowledge-center/aws-batch-requests-error
+func (e StateError) throttled() bool {
+	return throttles[e.Error] || unmodelled[e.Error] && strings.Contains(e.Cause, "Status Code: 429")
+}
+
 // conclude gives the messages that are still pending their outcome: what the
 // state machine caught, or what the process handler reported.
 func (in *SettleInput) conclude() {
@@ -43,7 +61,7 @@ func (in *SettleInput) conclude() {
 		for _, r := range pending {
 			failures[r.MessageID] = silent
 		}
-	case in.Error != nil && throttles[in.Error.Error]:
+	case in.Error != nil && in.Error.throttled():
 		otherwise = Throttled
 	case in.Error != nil && in.Error.Error == notStarted:
 		otherwise = Unstarted

@@ -30,6 +30,9 @@ func TestConcludeTakesNothingForHandledWithoutAList(t *testing.T) {
 		"neither reply nor error":       {`"reply": null, "error": null`, Failed, unknown},
 		"an error beside a reply":       {`"reply": {"failures": []}, "error": {"Error": "States.Timeout", "Cause": ""}`, Failed, "process handler: States.Timeout"},
 		"throttled":                     {`"reply": null, "error": {"Error": "Lambda.TooManyRequestsException", "Cause": ""}`, Throttled, ""},
+		"throttled by Batch":            {`"reply": null, "error": {"Error": "Batch.AWSBatchException", "Cause": "Too Many Requests (Service: AWSBatch; Status Code: 429; Error Code: TooManyRequestsException; Request ID: r; Proxy: null)"}`, Throttled, ""},
+		"throttled by Batch, by SDK":    {`"reply": null, "error": {"Error": "Batch.BatchException", "Cause": "Too Many Requests (Service: Batch, Status Code: 429, Request ID: r)"}`, Throttled, ""},
+		"not allowed by Batch":          {`"reply": null, "error": {"Error": "Batch.BatchException", "Cause": "No (Service: Batch, Status Code: 403, Request ID: r)"}`, Failed, "process handler: Batch.BatchException: No (Service: Batch, Status Code: 403, Request ID: r)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var in SettleInput

@@ -118,18 +118,21 @@ func TestASlowPollHidesAnew(t *testing.T) {
 
 func TestPollTellsTheJobOfItsMessage(t *testing.T) {
 	for name, c := range map[string]struct {
+		target     fleet.Target
 		body, want string
 		bodies     fleet.Bodies
 	}{
-		"small":                        {`a "b"`, `a "b"`, fleet.SmallBodies},
-		"as large as may be":           {strings.Repeat("x", 4094), strings.Repeat("x", 4094), fleet.SmallBodies},
-		"too large":                    {strings.Repeat("x", 4095), "", fleet.SmallBodies},
-		"too large once it is escaped": {strings.Repeat(`"`, 2048), "", fleet.SmallBodies},
-		"not in state":                 {"a", "", fleet.NoBodies},
+		"small":                          {fleet.Batch, `a "b"`, `a "b"`, fleet.SmallBodies},
+		"as large as may be":             {fleet.Batch, strings.Repeat("x", 4094), strings.Repeat("x", 4094), fleet.SmallBodies},
+		"too large":                      {fleet.Batch, strings.Repeat("x", 4095), "", fleet.SmallBodies},
+		"too large once it is escaped":   {fleet.Batch, strings.Repeat(`"`, 2048), "", fleet.SmallBodies},
+		"as large as may be for a build": {fleet.CodeBuild, strings.Repeat("x", 2046), strings.Repeat("x", 2046), fleet.SmallBodies},
+		"too large for a build":          {fleet.CodeBuild, strings.Repeat("x", 2047), "", fleet.SmallBodies},
+		"not in state":                   {fleet.CodeBuild, "a", "", fleet.NoBodies},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, slot(), func(r *rig) {
-				r.config.Target, r.config.Process, r.config.BodiesInState = fleet.CodeBuild, handler.Target{Timeout: time.Hour}, c.bodies
+				r.config.Target, r.config.Process, r.config.BodiesInState = c.target, handler.Target{Timeout: time.Hour}, c.bodies
 				r.config.Heartbeat = 5 * time.Minute
 				r.job = fleet.Job{ARN: "arn:aws:codebuild:us-east-1:123456789012:project/work", Subnets: []string{}, SecurityGroups: []string{}}
 				ids := r.send(c.body)

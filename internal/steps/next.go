@@ -23,8 +23,8 @@ const (
 var jobNext = map[fleet.Target]struct{ job, task string }{
 	fleet.Execution: {"run execution", "run execution with token"},
 	fleet.ECS:       {"run ecs task", "run ecs task with token"},
-	fleet.Batch:     {"run batch job", ""},
-	fleet.CodeBuild: {"run build", ""},
+	fleet.Batch:     {"run batch job", "run batch job with token"},
+	fleet.CodeBuild: {"run build", "run build with token"},
 }
 
 // next is the state of a stage, for a batch whose event travels in state or not.
