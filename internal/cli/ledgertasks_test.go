@@ -15,10 +15,21 @@ import (
 // calls of services whose shapes are their own, as JSON has them.
 type shape map[string]any
 
+func variables(message, token string) []shape {
+	return []shape{{"name": "MUSTER_MESSAGE_ID", "value": message}, {"name": "MUSTER_TASK_TOKEN", "value": token}}
+}
+
 func runTask(message, token string) api.Event {
-	environment := []shape{{"name": "MUSTER_MESSAGE_ID", "value": message}, {"name": "MUSTER_TASK_TOKEN", "value": token}}
 	return event("ecs", "RunTask", api.Caller{},
-		shape{"overrides": shape{"containerOverrides": []shape{{"environment": environment}}}}, shape{"tasks": []shape{{"taskArn": "arn:task"}}})
+		shape{"overrides": shape{"containerOverrides": []shape{{"environment": variables(message, token)}}}}, shape{"tasks": []shape{{"taskArn": "arn:task"}}})
+}
+
+func submitJob(message, token string) api.Event {
+	return event("batch", "SubmitJob", api.Caller{}, shape{"containerOverrides": shape{"environment": variables(message, token)}}, shape{"jobId": "job"})
+}
+
+func startBuild(message, token string) api.Event {
+	return event("codebuild", "StartBuild", api.Caller{}, shape{"environmentVariablesOverride": variables(message, token)}, shape{"build": shape{"id": "build"}})
 }
 
 func taskStopped(exit int) api.Event {
@@ -54,6 +65,9 @@ func TestLedgerFollowsTasks(t *testing.T) {
 		"a task fails":                          {false, []api.Event{in, runTask("m", ""), taskStopped(3)}, unfinished},
 		"a task fails, its message is deleted":  {false, []api.Event{in, runTask("m", ""), taskStopped(3), remove("h")}, lost},
 		"a task reports":                        {true, []api.Event{in, runTask("m", "t"), reported("SendTaskSuccess"), remove("h")}, handled},
+		"a Batch job reports":                   {true, []api.Event{in, submitJob("m", "t"), reported("SendTaskSuccess"), remove("h")}, handled},
+		"a build reports":                       {true, []api.Event{in, startBuild("m", "t"), reported("SendTaskSuccess"), remove("h")}, handled},
+		"a build reports a failure":             {true, []api.Event{in, startBuild("m", "t"), reported("SendTaskFailure")}, unfinished},
 		"a report is told late":                 {true, []api.Event{in, runTask("m", "t"), remove("h"), reported("SendTaskSuccess")}, handled},
 		"the reply to a report is lost":         {true, []api.Event{in, runTask("m", "t"), failed(reported("SendTaskSuccess"), api.ErrReplyLost), remove("h")}, handled},
 		"a report is refused":                   {true, []api.Event{in, runTask("m", "t"), failed(reported("SendTaskSuccess"), &api.Error{Code: "TaskTimedOut"})}, unfinished},
