@@ -40,16 +40,14 @@ func (l *lab) broken() []string {
 
 // longest is the longest that a message may be invisible after a fault: its
 // time-out and a minute. The backoff that a failed message gets by the fleet's
-// settings comes on top, and that of one that was throttled for long.
+// settings comes on top; one whose start is throttled for long waits for up to
+// two minutes.
 func (c cell) longest() time.Duration {
 	d := c.way.hidden() + time.Minute
-	switch c.fault {
-	case throttledLong:
-		d += 2 * time.Minute
-	default:
-		d += longestBackoff
+	if c.fault == throttledLong {
+		return max(d, 2*time.Minute)
 	}
-	return d
+	return d + longestBackoff
 }
 
 // endOf says how a message ended.

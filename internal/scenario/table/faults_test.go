@@ -43,16 +43,33 @@ func (l *lab) arm() {
 // atMost matches that many calls, each of which the fault strikes.
 func (l *lab) atMost(times int, match func(api.Call) bool) func(api.Call) bool {
 	return func(c api.Call) bool {
-		if times == 0 || !match(c) {
+		if !match(c) {
+			return false
+		}
+		if times == 0 {
+			if l.cell.fault == throttledOnce || l.cell.fault == replyLost {
+				l.mend()
+			}
 			return false
 		}
 		times--
 		l.strike()
-		if l.cell.fault == workerDies {
+		switch l.cell.fault {
+		case workerDies:
 			go l.killWorkers()
+		case replyLost:
+			time.AfterFunc(heartbeat, l.orphaned)
 		}
 		return true
 	}
+}
+
+// mend notes that the start that the fault struck was done after all.
+func (l *lab) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look(l.lives[victim])
+	l.lives[victim].struck = time.Time{}
 }
 
 // startsWork says whether a call starts the victim's handler, task or job.
@@ -125,6 +142,7 @@ func (l *lab) killWorking() {
 		return
 	}
 	l.strike()
+	time.AfterFunc(heartbeat, l.orphaned)
 	l.killWorkers()
 }
 

@@ -57,7 +57,7 @@ type lab struct {
 
 	mu    sync.Mutex
 	lives map[string]*life // by the first word of the body
-	// handles are the message IDs of receipt handles.
+	// handles are receipt handles, and the first words of the messages.
 	handles map[string]string
 	// running are the invocations, tasks and jobs that run now.
 	running int
@@ -77,6 +77,8 @@ type life struct {
 	// running are its attempts that run now, both is since when they are two.
 	running int
 	both    time.Time
+	// first of all attempts.
+	first *attempt
 	// struck is when a fault struck that the message has not come back from, at
 	// which receive.
 	struck   time.Time
@@ -141,7 +143,7 @@ func (l *lab) together() bool { return l.cell.fault == deleteFails || l.cell.fau
 // queueName is the fleet's queue, or its dead-letter queue.
 func (l *lab) queueName(output string) string { return path.Base(l.Output(output)) }
 
-// received keeps the receipt handles of messages.
+// received notes what a worker received.
 func (l *lab) received(e api.Event) {
 	out, ok := e.Output.(*localsqs.ReceiveMessageOutput)
 	if !ok || out == nil || path.Base(e.Input.(*localsqs.ReceiveMessageInput).QueueURL) != l.queueName("QueueUrl") {
@@ -150,12 +152,9 @@ func (l *lab) received(e api.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range out.Messages {
-		l.handles[m.ReceiptHandle] = m.MessageID
-		for _, one := range l.lives {
-			if one.id == m.MessageID {
-				one.receives++
-			}
-		}
+		word := strings.Fields(m.Body)[0]
+		l.handles[m.ReceiptHandle] = word
+		l.lives[word].receives++
 	}
 }
 
@@ -163,7 +162,7 @@ func (l *lab) received(e api.Event) {
 func (l *lab) isVictim(handle string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.handles[handle] == l.lives[victim].id
+	return l.handles[handle] == victim
 }
 
 // send sends messages with these first words, all at once, the first ones in one
@@ -171,9 +170,12 @@ func (l *lab) isVictim(handle string) bool {
 func (l *lab) send(words ...string) {
 	l.t.Helper()
 	url := l.Output("QueueUrl")
-	l.mu.Lock() // a worker that waits gets them only once they are known
-	defer l.mu.Unlock()
 	for _, word := range words {
+		// A worker that waits may have it before its ID is known.
+		m := &life{}
+		l.mu.Lock()
+		l.lives[word] = m
+		l.mu.Unlock()
 		in := &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(word)}
 		if l.cell.fault == bodyMissing && word == victim {
 			// Too large for a state: it waits in the bucket.
@@ -188,7 +190,9 @@ func (l *lab) send(words ...string) {
 		}
 		out, err := l.SQS.SendMessage(context.Background(), in)
 		require.NoError(l.t, err)
-		l.lives[word] = &life{id: *out.MessageId}
+		l.mu.Lock()
+		m.id = *out.MessageId
+		l.mu.Unlock()
 	}
 }
 
@@ -277,15 +281,12 @@ func (l *lab) look(m *life) {
 	}
 }
 
-// strike notes that the fault strikes the victim now.
+// strike notes that the fault strikes the victim now, maybe once more.
 func (l *lab) strike() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := l.lives[victim]
 	m.strikes++
-	if !m.struck.IsZero() {
-		return
-	}
 	stands, _ := l.Runtime.SQS.Message(l.queueName("QueueUrl"), m.id)
 	m.struck, m.atStrike = time.Now(), stands.Receives
 }

@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/lambda"
 )
 
 // way is how a message is processed.
@@ -22,20 +26,25 @@ const (
 	build          way = "CodeBuild build"
 	executionToken way = "execution with token"
 	ecsToken       way = "ECS task with token"
+	batchToken     way = "Batch job with token"
+	buildToken     way = "CodeBuild build with token"
+	// asyncJob does not work.
+	asyncJob way = "async job"
 )
 
 var (
-	allWays   = []way{synchronous, async, callback, execution, ecs, batch, build, executionToken, ecsToken}
-	tokens    = []way{callback, executionToken, ecsToken}
-	jobsAlone = []way{execution, ecs, batch, build}
+	allWays       = []way{synchronous, async, callback, execution, ecs, batch, build, executionToken, ecsToken, batchToken, buildToken, asyncJob}
+	tokens        = []way{callback, executionToken, ecsToken, batchToken, buildToken}
+	jobsWithToken = tokens[1:]
+	jobsAlone     = []way{execution, ecs, batch, build}
 )
 
 // mode and target are the parameters Mode and Target.
 func (w way) mode() string {
 	switch w {
-	case async:
+	case async, asyncJob:
 		return "async"
-	case callback, executionToken, ecsToken:
+	case callback, executionToken, ecsToken, batchToken, buildToken:
 		return "callback"
 	}
 	return "sync"
@@ -45,11 +54,11 @@ func (w way) target() string {
 	switch w {
 	case execution, executionToken:
 		return "execution"
-	case ecs, ecsToken:
+	case ecs, ecsToken, asyncJob:
 		return "ecs"
-	case batch:
+	case batch, batchToken:
 		return "batch"
-	case build:
+	case build, buildToken:
 		return "codebuild"
 	}
 	return "lambda"
@@ -126,6 +135,8 @@ type within struct {
 	// of the time-out, the heartbeat time-out or neither.
 	of   string
 	plus time.Duration
+	// backoff says that the message's backoff comes on top.
+	backoff bool
 }
 
 // row says what becomes of a message, for each combination of what it names.
@@ -142,10 +153,8 @@ type row struct {
 	back within
 	// says is for people.
 	says string
-	// never says why the fault cannot occur.
+	// never says why the fault cannot occur. Nothing else is said then.
 	never string
-	// refused is the error with which the fleet is refused.
-	refused string
 }
 
 // cell is one combination of a row.
@@ -154,6 +163,18 @@ type cell struct {
 	way   way
 	lane  string
 	queue string
+}
+
+// refusal is what the fleet is refused with, whatever goes wrong.
+type refusal struct {
+	ways   []way
+	lanes  []string
+	queues []string
+	says   string
+}
+
+func (r refusal) cells() []cell {
+	return row{ways: r.ways, lanes: r.lanes, queues: r.queues}.cells()
 }
 
 func (r row) cells() []cell {
@@ -173,12 +194,33 @@ func (c cell) name() string { return fmt.Sprintf("%s/%s/%s/%s", c.fault, c.way, 
 func TestFaultTable(t *testing.T) {
 	for _, r := range rows {
 		for _, c := range r.cells() {
-			if r.never != "" || r.refused != "" {
+			if r.never != "" {
 				continue
 			}
 			t.Run(c.name(), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { c.happens(t) })
+			})
+		}
+	}
+}
+
+// A fleet that cannot work is refused by each tick, and starts no worker.
+func TestRefusals(t *testing.T) {
+	for _, r := range refusals {
+		for _, c := range r.cells() {
+			t.Run(c.name(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLab(t, c)
+					defer l.Close()
+					out, err := l.Router.Call(t.Context(), "lambda", "Invoke", api.Caller{}, []byte(`{"FunctionName":"jobs-autoscaler"}`))
+					require.NoError(t, err)
+					assert.Contains(t, string(out.(*lambda.InvokeOutput).Payload), r.says)
+					l.send(victim)
+					l.Wake()
+					time.Sleep(5 * time.Minute)
+					assert.Empty(t, l.WorkerExecutions())
+				})
 			})
 		}
 	}
@@ -204,13 +246,15 @@ func (c cell) happens(t *testing.T) {
 }
 
 func (w within) duration(of way) time.Duration {
+	d := w.plus
 	switch w.of {
 	case timeout:
-		return of.timeout() + w.plus
+		d += of.timeout()
 	case beat:
-		return heartbeat + w.plus
-	case handing:
-		return acceptance + w.plus
+		d += heartbeat
 	}
-	return w.plus
+	if w.backoff {
+		d += longestBackoff
+	}
+	return d
 }

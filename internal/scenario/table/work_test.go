@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +60,9 @@ func (l *lab) begin(body string) *attempt {
 	m.attempts++
 	a.faulty = word == victim && (m.attempts == 1 || l.cell.fault == failsAlways)
 	m.running++
+	if m.first == nil {
+		m.first = a
+	}
 	if m.running > 1 {
 		m.both = time.Now()
 	}
@@ -134,16 +138,12 @@ func (l *lab) function(ctx context.Context, payload []byte) ([]byte, error) {
 	if in.TaskToken != "" {
 		return nil, l.startTask(bodies[0], in.TaskToken)
 	}
-	leave := l.enter()
-	defer func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		leave()
-	}()
+	leave := sync.OnceFunc(l.enter())
 	var all []*attempt
 	show := func(...fault) bool { return false }
 	for _, body := range bodies {
 		a := l.begin(body)
+		a.leave = leave
 		defer a.end()
 		all = append(all, a)
 		if a.faulty {
@@ -189,7 +189,7 @@ func (l *lab) timesOut(ctx context.Context) {
 func (l *lab) startTask(body, token string) error {
 	a := l.begin(body)
 	a.leave = l.enter()
-	if a.shows(neverReported) {
+	if a.shows(neverReported) || a.shows(exhausts) && l.cell.way == executionToken {
 		l.strike()
 		a.end()
 		return nil
@@ -202,16 +202,28 @@ func (l *lab) startTask(body, token string) error {
 	return nil
 }
 
+// orphaned ends the victim's first attempt: nobody waits for its job, and once
+// its heartbeat time-out has passed it counts as over, whatever it does.
+func (l *lab) orphaned() {
+	l.mu.Lock()
+	a := l.lives[victim].first
+	l.mu.Unlock()
+	if a != nil && slices.Contains(jobsAlone, l.cell.way) {
+		a.end()
+	}
+}
+
 // task is a task with a token. It beats, but does nothing to its message.
 func (l *lab) task(a *attempt, token string) {
 	beats := time.NewTicker(heartbeat / 3)
 	defer beats.Stop()
 	ends := time.NewTimer(taskTakes)
 	defer ends.Stop()
+	lastBeat := time.Now()
 	// One that is silent counts as over once its heartbeat time-out has passed.
-	silent := func() { time.AfterFunc(heartbeat, a.end) }
+	silent := func() { time.AfterFunc(time.Until(lastBeat.Add(heartbeat)), a.end) }
 	// A container that is killed takes its task with it.
-	vanishes := a.shows(dies) || a.shows(exhausts) && l.cell.way == ecsToken
+	vanishes := a.shows(dies) || a.shows(exhausts) && l.cell.way != callback
 	switch {
 	case vanishes, a.shows(failsOnce, failsAlways):
 		ends.Reset(heartbeat / 2)
@@ -232,6 +244,7 @@ func (l *lab) task(a *attempt, token string) {
 				a.end()
 				return
 			}
+			lastBeat = time.Now()
 			continue
 		case <-ends.C:
 		}
