@@ -10,6 +10,8 @@ const (
 	stepsErrors   = "https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html"
 	runTaskAPI    = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html"
 	batchErrors   = "https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html"
+	// Batch's model has no exception for too many requests.
+	batchTooMany  = "https://repost.aws/knowledge-center/aws-batch-requests-error"
 	startBuildAPI = "https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html"
 	buildErrors   = "https://docs.aws.amazon.com/codebuild/latest/APIReference/CommonErrors.html"
 	lambdaCrashes = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"
@@ -42,6 +44,8 @@ var errorSources = map[string]string{
 	"ECS.ThrottlingException":                 runTaskAPI,
 	"ECS.SdkClientException":                  lambdaNames,
 	"Batch.ThrottlingException":               batchErrors,
+	"Batch.AWSBatchException":                 batchTooMany,
+	"Batch.BatchException":                    batchTooMany,
 	"Batch.SdkClientException":                lambdaNames,
 	"CodeBuild.AccountLimitExceededException": startBuildAPI,
 	"CodeBuild.ThrottlingException":           buildErrors,

@@ -60,11 +60,15 @@ func beats(ctx context.Context, _ map[string]string) (int, string) {
 // jobTurns are the turns of the states that run jobs.
 func jobTurns() []turn {
 	var turns []turn
-	for _, target := range []struct{ target, service, start, state, code string }{
-		{"execution", "states", "StartExecution", "Run execution", "ThrottlingException"},
-		{"ecs", "ecs", "RunTask", "Run ECS task", "ThrottlingException"},
-		{"batch", "batch", "SubmitJob", "Run Batch job", "ThrottlingException"},
-		{"codebuild", "codebuild", "StartBuild", "Run build", "AccountLimitExceededException"},
+	for _, target := range []struct {
+		target, service, start, state string
+		status                        int
+		code                          string
+	}{
+		{"execution", "states", "StartExecution", "Run execution", 400, "ThrottlingException"},
+		{"ecs", "ecs", "RunTask", "Run ECS task", 400, "ThrottlingException"},
+		{"batch", "batch", "SubmitJob", "Run Batch job", 429, "TooManyRequestsException"},
+		{"codebuild", "codebuild", "StartBuild", "Run build", 400, "AccountLimitExceededException"},
 	} {
 		start := func(fault api.Fault) api.Fault {
 			fault.Service, fault.Operation, fault.Match = target.service, target.start, ofWorker
@@ -91,7 +95,7 @@ func jobTurns() []turn {
 				{name: "takes too long", options: program(programs.hangs, programs.well), path: waits},
 				{
 					name: "is throttled", options: program(programs.well, programs.well), path: state + " > " + lastly,
-					faults: []api.Fault{start(times(5, fails(400, target.code, "Rate exceeded")))},
+					faults: []api.Fault{start(times(5, fails(target.status, target.code, "Too many")))},
 				},
 				{
 					name: "has a start whose request is lost", options: program(programs.well, programs.well), path: waits,

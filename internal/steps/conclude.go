@@ -39,7 +39,8 @@ var unmodelled = map[string]bool{
 // with an exception that its model lacks: the cause alone tells.
 // https://repost.aws/knowledge-center/aws-batch-requests-error
 func (e StateError) throttled() bool {
-	return throttles[e.Error] || unmodelled[e.Error] && strings.Contains(e.Cause, "Status Code: 429")
+	said := strings.Contains(e.Cause, "Status Code: 429") || strings.HasPrefix(e.Cause, "Rate exceeded")
+	return throttles[e.Error] || unmodelled[e.Error] && said
 }
 
 // conclude gives the messages that are still pending their outcome: what the

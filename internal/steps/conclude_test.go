@@ -32,6 +32,7 @@ func TestConcludeTakesNothingForHandledWithoutAList(t *testing.T) {
 		"throttled":                     {`"reply": null, "error": {"Error": "Lambda.TooManyRequestsException", "Cause": ""}`, Throttled, ""},
 		"throttled by Batch":            {`"reply": null, "error": {"Error": "Batch.AWSBatchException", "Cause": "Too Many Requests (Service: AWSBatch; Status Code: 429; Error Code: TooManyRequestsException; Request ID: r; Proxy: null)"}`, Throttled, ""},
 		"throttled by Batch, by SDK":    {`"reply": null, "error": {"Error": "Batch.BatchException", "Cause": "Too Many Requests (Service: Batch, Status Code: 429, Request ID: r)"}`, Throttled, ""},
+		"throttled by CodeBuild":        {`"reply": null, "error": {"Error": "CodeBuild.CodeBuildException", "Cause": "Rate exceeded (Service: CodeBuild, Status Code: 400, Request ID: r)"}`, Throttled, ""},
 		"not allowed by Batch":          {`"reply": null, "error": {"Error": "Batch.BatchException", "Cause": "No (Service: Batch, Status Code: 403, Request ID: r)"}`, Failed, "process handler: Batch.BatchException: No (Service: Batch, Status Code: 403, Request ID: r)"},
 	} {
 		t.Run(name, func(t *testing.T) {
