@@ -26,8 +26,7 @@ type attempt struct {
 	life *life
 	// faulty says that the fault is this attempt's to show.
 	faulty bool
-	// leave tells that the invocation, task or job has ended. Nil where it is told
-	// otherwise.
+	// leave tells that the invocation, task or job has ended.
 	leave func()
 	once  sync.Once
 }
@@ -49,13 +48,13 @@ func (l *lab) enter() (leave func()) {
 	}
 }
 
-// begin notes that work on a message begins.
-func (l *lab) begin(body string) *attempt {
+// begin notes that work on a message begins. leave is what [lab.enter] returned.
+func (l *lab) begin(body string, leave func()) *attempt {
 	word := strings.Fields(body)[0]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := l.lives[word]
-	a := &attempt{lab: l, life: m}
+	a := &attempt{lab: l, life: m, leave: leave}
 	l.look(m)
 	m.attempts++
 	a.faulty = word == victim && (m.attempts == 1 || l.cell.fault == failsAlways)
@@ -84,9 +83,7 @@ func (a *attempt) end() {
 			a.lab.wrong = append(a.lab.wrong, "two at once on "+a.life.id)
 		}
 		a.life.running--
-		if a.leave != nil {
-			a.leave()
-		}
+		a.leave()
 	})
 }
 
@@ -142,8 +139,7 @@ func (l *lab) function(ctx context.Context, payload []byte) ([]byte, error) {
 	var all []*attempt
 	show := func(...fault) bool { return false }
 	for _, body := range bodies {
-		a := l.begin(body)
-		a.leave = leave
+		a := l.begin(body, leave)
 		defer a.end()
 		all = append(all, a)
 		if a.faulty {
@@ -187,8 +183,7 @@ func (l *lab) timesOut(ctx context.Context) {
 // startTask starts a task that reports with a token, as a handler does that
 // passes the token on.
 func (l *lab) startTask(body, token string) error {
-	a := l.begin(body)
-	a.leave = l.enter()
+	a := l.begin(body, l.enter())
 	if a.shows(neverReported) || a.shows(exhausts) && l.cell.way == executionToken {
 		l.strike()
 		a.end()
@@ -287,8 +282,7 @@ func (l *lab) job(ctx context.Context, env map[string]string) (exit int, reason 
 	if err != nil {
 		return exitFailure, err.Error()
 	}
-	a := l.begin(body)
-	a.leave = l.enter()
+	a := l.begin(body, l.enter())
 	defer a.end()
 	if token := env["MUSTER_TASK_TOKEN"]; token != "" {
 		if a.shows(neverReported) {
