@@ -122,7 +122,6 @@ func TestFleetRefusesParametersAllAtOnce(t *testing.T) {
 	}))
 	assert.EqualError(t, err, "Parameter 'Lane' must be one of AllowedValues\n"+
 		"Parameter 'MaxConcurrency' must be a number not less than 1\n"+
-		"Parameters: [ProcessHandler] must have values\n"+
 		"Parameters: [Nonsense] do not exist in the template")
 	var v *cloudformation.Violation
 	require.ErrorAs(t, err, &v)
