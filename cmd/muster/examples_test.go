@@ -119,6 +119,25 @@ func TestCeleryExample(t *testing.T) {
 	assert.NotContains(t, string(events), "7,8")
 }
 
+// The task in Go is a handler of callback mode, and a job with a token or without.
+func TestRenderExample(t *testing.T) {
+	dir, bootstrap := example(t, "render", `{"order":1,"seconds":1}`, `{"order":2,"stock":"later"}`)
+	job := []string{"--target", "ecs", "--job", "exec:" + bootstrap}
+	for name, args := range map[string][]string{
+		"handler":        {"--mode", "callback", "--handler", "runtime:" + bootstrap},
+		"job":            job,
+		"job with token": append([]string{"--mode", "callback"}, job...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ends []any
+			for _, outcome := range outcomes(t, dir, append(args, "--process-timeout-seconds", "86400")...) {
+				ends = append(ends, outcome["status"], outcome["receives"])
+			}
+			assert.Equal(t, []any{"handled", 1.0, "handled", 2.0}, ends)
+		})
+	}
+}
+
 // The task in Python reports with the plain SDK. Where that is not installed, or
 // Python itself, there is nothing to see but its absence.
 func TestEncodeExample(t *testing.T) {
