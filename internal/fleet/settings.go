@@ -134,7 +134,7 @@ type Settings struct {
 	// for not at all.
 	DuplicateWindow time.Duration
 	// DuplicateKey is what makes two messages the same: messageId,
-	// deduplicationId, or a JSONPath into the body.
+	// deduplicationId, attribute:NAME, or a JSONPath into the body.
 	DuplicateKey string
 
 	BodiesInState Bodies

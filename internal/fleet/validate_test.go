@@ -62,7 +62,7 @@ func TestWhatCannotWork(t *testing.T) {
 		"Target is execution and Mode is async: ":                            settings(job(fleet.Execution), func(s *fleet.Settings) { s.Mode = fleet.Async }),
 		"TransformMode is async: ":                                           settings(func(s *fleet.Settings) { s.TransformMode = fleet.Async }),
 		"ProcessHandler is empty: ":                                          settings(func(s *fleet.Settings) { s.Process.ARN = "" }),
-		"the queue is FIFO and ProcessTimeoutSeconds is 2592000: ":           settings(callback, func(s *fleet.Settings) { s.Fifo = true }),
+		"the queue is FIFO and its tasks may take 2592000 seconds, ":         settings(callback, func(s *fleet.Settings) { s.Fifo = true }),
 		"ProcessTimeoutSeconds is 901 and Mode is sync: ":                    settings(takes(901 * time.Second)),
 		`Target is "cron", it must be one of [lambda execution ecs batch co`: settings(job("cron")),
 	} {
