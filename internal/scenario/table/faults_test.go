@@ -18,7 +18,7 @@ import (
 // arm arms the cell's fault where it strikes at the runtime's door. What goes
 // wrong in the work itself is the work's to show.
 func (l *lab) arm() {
-	f := api.Fault{}
+	var f api.Fault
 	switch l.cell.fault {
 	case throttledOnce:
 		f = api.Fault{Match: l.atMost(2, l.startsWork), Kind: api.Fail, Error: l.throttling()}
