@@ -27,6 +27,8 @@ type Policy struct {
 	// ScaleInHold is how long there must have been too many workers before some
 	// are told to drain. Defaults to 0, which is at once.
 	ScaleInHold time.Duration
+	// Steering comes before all of it. Defaults to none.
+	Steering Steering
 }
 
 // Validate says what is wrong with the policy, everything at once.
@@ -123,6 +125,9 @@ func Decide(o Observation, p Policy) Decision {
 	d := Decision{Parallelism: parallelism, Wanted: min(max(target, p.MinWorkers), most)}
 	var why []string
 	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	for _, reason := range p.Steering.Why {
+		say("%s", reason)
+	}
 	say("depth %d (%d visible, %d in flight%s)", depth, o.Visible, o.InFlight, fewer(o))
 	say("at %d a worker %d wanted", p.MessagesPerWorker, target)
 	switch {
@@ -151,6 +156,9 @@ func Decide(o Observation, p Policy) Decision {
 	slices.SortFunc(serving, func(a, b Worker) int {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 	})
+	if p.Steering.SendHome {
+		serving = nil
+	}
 	for _, w := range serving[:min(p.MinWorkers, len(serving))] {
 		d.Stay = append(d.Stay, w.ID)
 	}
@@ -162,6 +170,10 @@ func Decide(o Observation, p Policy) Decision {
 func (d *Decision) start(o Observation, p Policy, serving, free int, say func(string, ...any)) {
 	missing := d.Wanted - serving
 	if missing <= 0 {
+		return
+	}
+	if p.Steering.stopsStarts() {
+		say("starting none of %d", missing)
 		return
 	}
 	if pause := RestartPause(o.Deaths); o.SinceDeath < pause {
@@ -202,6 +214,10 @@ func (d *Decision) goHome(o Observation, p Policy, serving []Worker, taken int, 
 	surplus := max(0, len(serving)-d.Wanted)
 	d.Surplus = surplus > 0
 	switch {
+	case p.Steering.SendHome:
+		if excess = len(newest); excess > 0 {
+			say("sending %d home", excess)
+		}
 	case surplus > excess && o.Surplus >= p.ScaleInHold:
 		say("sending %d home", surplus)
 		excess = surplus
