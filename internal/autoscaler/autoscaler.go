@@ -127,9 +127,13 @@ func (a *Autoscaler) Tick(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	controls, err := a.registry.Controls(ctx)
+	if err != nil {
+		return Output{}, err
+	}
 	var died string
 	for try := 1; ; try++ {
-		out, err := a.try(ctx, in, depth, &died)
+		out, err := a.try(ctx, in, depth, controls, &died)
 		if !errors.Is(err, registry.ErrMoved) || try == tries {
 			return out, err
 		}
@@ -139,7 +143,10 @@ func (a *Autoscaler) Tick(ctx context.Context, in Input) (Output, error) {
 // tick is the state of one try.
 type tick struct {
 	*Autoscaler
-	now     time.Time
+	now      time.Time
+	controls registry.Controls
+	// policy is the template's, as it is steered.
+	policy  scale.Policy
 	control registry.Control
 	workers []registry.Worker
 	// holds were read before the workers: which of them stand is known.
@@ -153,7 +160,7 @@ type tick struct {
 }
 
 // try is one try of a tick. What died is still to be counted by the next one.
-func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, died *string) (Output, error) {
+func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, controls registry.Controls, died *string) (Output, error) {
 	holds, err := a.registry.Holds(ctx)
 	if err != nil {
 		return Output{}, err
@@ -162,17 +169,18 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, died 
 	if err != nil {
 		return Output{}, err
 	}
-	t := &tick{Autoscaler: a, now: time.Now(), control: snapshot.Control, holds: holds}
+	t := &tick{Autoscaler: a, now: time.Now(), controls: controls, control: snapshot.Control, holds: holds}
+	t.steer()
 	t.bury(*died)
 	err = t.learn(ctx, snapshot.Workers, endOf(in.Trigger))
 	*died = t.died
 	if err != nil {
 		return Output{}, err
 	}
+	t.sayDrained()
 	again := t.doubtful()
-	policy := a.config.Policy
-	policy.StepLimit = min(policy.StepLimit, startsLimit-len(again))
-	decision := scale.Decide(t.observe(depth), policy)
+	t.policy.StepLimit = min(t.policy.StepLimit, startsLimit-len(again))
+	decision := scale.Decide(t.observe(depth), t.policy)
 	reserved, err := t.commit(ctx, decision)
 	if err != nil {
 		return Output{}, err
@@ -212,7 +220,7 @@ func (t *tick) observe(depth queue.Depth) scale.Observation {
 	for _, w := range t.workers {
 		o.Workers = append(o.Workers, scale.Worker{
 			ID: w.ID(), Parallelism: w.Parallelism, Live: w.Live(t.now, t.config.Liveness),
-			Draining: w.Orders == registry.Drain, Since: w.ReservedAt.Time(),
+			Draining: w.Orders == registry.Drain || t.sentHome(w), Since: w.ReservedAt.Time(),
 		})
 	}
 	if t.control.SurplusSince != "" {
@@ -226,14 +234,14 @@ func (t *tick) commit(ctx context.Context, d scale.Decision) ([]registry.Worker,
 	var reserved []registry.Worker
 	serving := 0
 	for _, w := range t.workers {
-		if w.Orders != registry.Drain && w.Live(t.now, t.config.Liveness) {
+		if w.Orders != registry.Drain && !t.sentHome(w) && w.Live(t.now, t.config.Liveness) {
 			serving++
 		}
 	}
 	for i := range d.Start {
 		w := registry.NewWorker(t.now)
 		w.Lane, w.Parallelism, w.Revision = string(t.config.Lane), d.Parallelism, t.config.WorkerRevision
-		w.Stay = serving+i < t.config.Policy.MinWorkers
+		w.Stay = serving+i < t.policy.MinWorkers
 		input, err := t.input(w.ID())
 		if err != nil {
 			return nil, err
@@ -291,7 +299,7 @@ func (t *tick) order(ctx context.Context, d scale.Decision) error {
 	for _, w := range t.workers {
 		var err error
 		switch {
-		case drain[w.ID()], w.Lane != string(t.config.Lane) && w.Orders != registry.Drain:
+		case drain[w.ID()], w.Orders != registry.Drain && (w.Lane != string(t.config.Lane) || t.sentHome(w)):
 			// The slot rules differ by lane: a worker does not change its own.
 			_, err = t.registry.Order(ctx, w, registry.Drain)
 		case w.Orders == registry.CarryOn && w.State == registry.Working && t.outdated(w):

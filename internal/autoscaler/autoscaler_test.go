@@ -411,7 +411,7 @@ func TestATickWhoseOrdersFailStarts(t *testing.T) {
 func TestATickThatCannotSeeFails(t *testing.T) {
 	for operation, says := range map[string]string{
 		"GetQueueAttributes": "ask for the depth of ",
-		"GetItem":            "read the registry's control item: ",
+		"GetItem":            "read the registry's control",
 		"Query":              "read the messages that are held: ",
 		"TransactWriteItems": "change 1 slots of the registry: ",
 	} {

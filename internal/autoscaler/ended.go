@@ -23,13 +23,14 @@ import (
 type end struct {
 	holder string
 	status types.ExecutionStatus
-	// relieved is true of an execution that ended because it was replaced.
-	relieved bool
+	// excused is true of an execution that ended because it was replaced, or was
+	// stopped by hand.
+	excused bool
 }
 
 // bad says whether the execution died, as against having done its work.
 func (e end) bad() bool {
-	return e.holder != "" && e.status != types.ExecutionStatusSucceeded && !e.relieved
+	return e.holder != "" && e.status != types.ExecutionStatusSucceeded && !e.excused
 }
 
 // endOf reads the event that triggered a tick: the status change of a worker's
@@ -50,8 +51,14 @@ func endOf(trigger json.RawMessage) end {
 	if !over(event.Detail.Status) {
 		return end{}
 	}
-	return end{holder: event.Detail.Name, status: event.Detail.Status, relieved: event.Detail.Error == "Muster.Relieved"}
+	return end{holder: event.Detail.Name, status: event.Detail.Status, excused: excused(event.Detail.Error)}
 }
+
+// Stopped is the error of executions that somebody stops by hand: their ends are
+// no deaths.
+const Stopped = "Muster.Stopped"
+
+func excused(cause string) bool { return cause == "Muster.Relieved" || cause == Stopped }
 
 // over says whether an execution of that status has ended. One that waits for
 // its redrive runs on.
@@ -170,7 +177,7 @@ func (t *tick) describe(ctx context.Context, w registry.Worker) (end, error) {
 	case !over(out.Status):
 		return end{}, nil
 	}
-	return end{holder: w.Holder, status: out.Status, relieved: aws.ToString(out.Error) == "Muster.Relieved"}, nil
+	return end{holder: w.Holder, status: out.Status, excused: excused(aws.ToString(out.Error))}, nil
 }
 
 // doubtful are the reservations whose start may have failed: started again
