@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/musterq/muster/internal/registry"
 )
 
 const (
@@ -230,6 +232,31 @@ func next(rounds int, again bool) int {
 func (d *driver) state() live {
 	now, _ := d.fleet.concurrency()
 	return live{snapshot: d.snapshot, InHand: now + d.snapshot.Jobs, Cap: d.cap, Draining: d.draining}
+}
+
+// explain adds the reasons that the fleet recorded for messages which failed
+// without a handler, such as one too large for an event.
+func (d *driver) explain(ctx context.Context, all []outcome) error {
+	unknown := map[string]*outcome{}
+	for i := range all {
+		o := &all[i]
+		if o.MessageID != "" && o.Error == "" && (o.Status == deadLettered || o.Status == unfinished) {
+			unknown[o.MessageID] = o
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	for failure, err := range d.fleet.registry.Failures(ctx, registry.FailureQuery{}) {
+		if err != nil {
+			return err
+		}
+		// The newest comes first.
+		if o := unknown[failure.MessageID]; o != nil && o.Error == "" {
+			o.Error = failure.Reason
+		}
+	}
+	return nil
 }
 
 // outcomes of all messages in the order of the input. One that was not sent has

@@ -169,7 +169,8 @@ func runFleet(ctx context.Context, s *streams, o fleetOptions, messages []outgoi
 	d := newDriver(fleet, o.Parameters, messages, newView(s.err, s.terminal && o.Logs == nil, len(messages)))
 	end := d.drive(ctx, s.interrupts, r.timeout)
 	summary := d.summary()
-	if err := writeOutcomes(out, d.outcomes()); err != nil {
+	outcomes := d.outcomes()
+	if err := errors.Join(d.explain(ctx, outcomes), writeOutcomes(out, outcomes)); err != nil {
 		return errors.Join(err, end.err, fleet.Close())
 	}
 	if err := errors.Join(end.err, fleet.Close()); err != nil {
