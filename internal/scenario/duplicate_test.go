@@ -55,7 +55,7 @@ func (o *orders) end(order string, done bool) {
 // duplicates runs a fleet whose orders come three times each, of which a third
 // of the receives is delivered to two workers at once, as SQS may. It returns
 // what went wrong.
-func duplicates(t *testing.T, seed uint64, parameters map[string]string, b bug) (wrong []string) {
+func duplicates(t *testing.T, seed uint64, parameters map[string]string, b scenario.Bug) (wrong []string) {
 	o := &orders{random: rand.New(rand.NewPCG(seed, 3)), running: map[string]int{}, done: map[string]int{}}
 	var f *scenario.Fleet
 	handler := func(ctx context.Context, e message.Event) (any, error) {
@@ -103,7 +103,7 @@ func duplicates(t *testing.T, seed uint64, parameters map[string]string, b bug) 
 	for k, v := range parameters {
 		all[k] = v
 	}
-	f = scenario.Start(t, scenario.Options{Seed: seed, Parameters: all, Process: handler, Others: map[string]scenario.Handler{"refunds": handler}, Wire: b.wire})
+	f = scenario.Start(t, scenario.Options{Seed: seed, Parameters: all, Process: handler, Others: map[string]scenario.Handler{"refunds": handler}, Wire: b.Wire})
 	defer f.Close()
 	var bodies []string
 	for n := range 20 {
@@ -203,7 +203,7 @@ func TestNoTwoAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(2) {
 				synctest.Test(t, func(t *testing.T) {
-					assert.Empty(t, duplicates(t, seed, parameters, bug{}), "seed %d", seed)
+					assert.Empty(t, duplicates(t, seed, parameters, scenario.Bug{}), "seed %d", seed)
 				})
 			}
 		})
@@ -213,7 +213,7 @@ func TestNoTwoAtOnce(t *testing.T) {
 // TestTwoAtOnceAreSeen takes the condition out of the write that lets one begin,
 // and expects to see two at once.
 func TestTwoAtOnceAreSeen(t *testing.T) {
-	unconditional := bug{wire: rewriting(func(_, target string, request map[string]any) {
+	unconditional := scenario.Bug{Wire: scenario.Rewriting(func(_, target string, request map[string]any) {
 		if target == "PutItem" && strings.Contains(fmt.Sprint(request["Item"]), "#seen#") {
 			delete(request, "ConditionExpression")
 			delete(request, "ExpressionAttributeNames")

@@ -224,13 +224,13 @@ func TestATaskOf30Days(t *testing.T) {
 // TestDeliberateBugsOfLongTasks: with a rule taken out, two tasks work at once.
 func TestDeliberateBugsOfLongTasks(t *testing.T) {
 	for name, wire := range map[string]func(string, http.RoundTripper) http.RoundTripper{
-		"the hold is not checked": rewriting(func(function, target string, request map[string]any) {
+		"the hold is not checked": scenario.Rewriting(func(function, target string, request map[string]any) {
 			if function == "poll" && target == "PutItem" {
 				delete(request, "ConditionExpression")
-				prune(request)
+				scenario.Prune(request)
 			}
 		}, nil),
-		"it is sent before the heartbeat has passed": rewriting(func(string, string, map[string]any) {}, func(function, target string, response map[string]any) {
+		"it is sent before the heartbeat has passed": scenario.Rewriting(func(string, string, map[string]any) {}, func(function, target string, response map[string]any) {
 			if stop, ok := response["stopDate"].(float64); ok && function == "autoscaler" && target == "DescribeExecution" {
 				response["stopDate"] = stop - 3*time.Hour.Seconds()
 			}

@@ -20,10 +20,10 @@ import (
 // late replies, failures, repeated and lost events, aborted workers, pumps cut
 // off from the registry. Then all heals. It returns what went wrong: nothing,
 // unless a deliberate bug is on.
-func storm(t *testing.T, seed uint64, bug bug) (wrong []string) {
+func storm(t *testing.T, seed uint64, bug scenario.Bug) (wrong []string) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	lane, long := []string{"stream", "steps"}[random.IntN(2)], random.IntN(3) == 0
-	if bug.stream {
+	if bug.Stream {
 		lane, long = "stream", false
 	}
 	messages, timeout, longest := 50, "10", 8*time.Second
@@ -37,8 +37,8 @@ func storm(t *testing.T, seed uint64, bug bug) (wrong []string) {
 			"ProcessTimeoutSeconds": timeout, "BatchSize": fmt.Sprint(1 + random.IntN(5)),
 		},
 		Process:    scenario.TakesUpTo(longest, seed),
-		Wire:       bug.wire,
-		Definition: bug.definition,
+		Wire:       bug.Wire,
+		Definition: bug.Definition,
 	})
 	defer f.Close()
 	f.SendMany(10 * messages)
@@ -77,7 +77,7 @@ func storm(t *testing.T, seed uint64, bug bug) (wrong []string) {
 		time.Sleep(seconds(300))
 		remove()
 	}
-	arm(bug.faults...)
+	arm(bug.Faults...)
 	for end := time.Now().Add(30 * time.Minute); time.Now().Before(end); time.Sleep(seconds(40)) {
 		f.SendMany(random.IntN(messages + 1))
 		switch random.IntN(10) {
@@ -116,7 +116,7 @@ func storm(t *testing.T, seed uint64, bug bug) (wrong []string) {
 }
 
 // inBubble runs one storm in a bubble of its own.
-func inBubble(t *testing.T, seed uint64, bug bug) (wrong []string) {
+func inBubble(t *testing.T, seed uint64, bug scenario.Bug) (wrong []string) {
 	synctest.Test(t, func(t *testing.T) { wrong = storm(t, seed, bug) })
 	return wrong
 }
@@ -128,7 +128,7 @@ func TestStorms(t *testing.T) {
 	for seed := range *storms {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			assert.Empty(t, inBubble(t, seed, bug{}), "replay with: go test ./internal/scenario -run 'TestStorms/seed=%d$'", seed)
+			assert.Empty(t, inBubble(t, seed, scenario.Bug{}), "replay with: go test ./internal/scenario -run 'TestStorms/seed=%d$'", seed)
 		})
 	}
 }
@@ -136,8 +136,8 @@ func TestStorms(t *testing.T) {
 // TestDeliberateBugs takes each slot rule out, at the wire of Muster's own
 // functions, and expects the storms to notice.
 func TestDeliberateBugs(t *testing.T) {
-	for _, bug := range bugs {
-		t.Run(bug.name, func(t *testing.T) {
+	for _, bug := range scenario.Bugs {
+		t.Run(bug.Name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(100) {
 				if wrong := strings.Join(inBubble(t, seed, bug), ", "); strings.Contains(wrong, "the cap was passed") {

@@ -55,11 +55,16 @@ type Fault struct {
 	Probability float64
 }
 
+// Gate is asked about each call as it arrives. It may keep the call waiting for
+// as long as it likes, and says which faults strike it.
+type Gate func(ctx context.Context, call Call) []Fault
+
 // Faults are the fault switches of one runtime.
 type Faults struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	armed  []*armed
+	gate   Gate
 }
 
 type armed struct {
@@ -88,6 +93,14 @@ func (f *Faults) Add(fault Fault) (hits func() int, remove func()) {
 		f.armed = slices.DeleteFunc(f.armed, func(x *armed) bool { return x == a })
 	}
 	return hits, remove
+}
+
+// SetGate puts a gate before every call, so that a test decides which goes next.
+// Nil takes it away; calls that wait at it are its own to let go.
+func (f *Faults) SetGate(g Gate) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gate = g
 }
 
 // strike returns the faults that hit this call.
@@ -119,7 +132,13 @@ func (f *Faults) strike(call Call) []Fault {
 }
 
 func (f *Faults) apply(ctx context.Context, call Call, effect func(context.Context) (any, error)) (any, error) {
+	f.mu.Lock()
+	gate := f.gate
+	f.mu.Unlock()
 	faults := f.strike(call)
+	if gate != nil {
+		faults = append(faults, gate(ctx, call)...)
+	}
 	if len(faults) == 0 {
 		return effect(ctx)
 	}

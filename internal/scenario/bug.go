@@ -1,4 +1,4 @@
-package scenario_test
+package scenario
 
 import (
 	"bytes"
@@ -10,54 +10,58 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/lambda"
 )
 
-// bug takes one of the slot rules out of what Muster's functions say and hear.
-type bug struct {
-	name string
-	// stream says that the rule is one of the stream lane.
-	stream bool
-	// faults that the rule is there for, beside those of every storm.
-	faults     []api.Fault
-	wire       func(function string, next http.RoundTripper) http.RoundTripper
-	definition func(name, definition string) string
+// Bug takes one of the slot rules out of what Muster's functions say and hear, to
+// see that a search notices. The zero value is none.
+type Bug struct {
+	Name string
+	// Stream says that the rule is one of the stream lane.
+	Stream bool
+	// Faults that the rule is there for, beside those of every storm.
+	Faults []api.Fault
+	// Wire and Definition are for [Options].
+	Wire       func(function string, next http.RoundTripper) http.RoundTripper
+	Definition func(name, definition string) string
 }
 
-var bugs = []bug{
+// Bugs are the rules that hold the cap, each left out.
+var Bugs = []Bug{
 	{
-		name: "no version check",
-		wire: rewriting(func(_, target string, request map[string]any) {
-			eachAction(request, func(action map[string]any) { weaken(action, "Version") })
+		Name: "no version check",
+		Wire: Rewriting(func(_, target string, request map[string]any) {
+			EachAction(request, func(action map[string]any) { Weaken(action, "Version") })
 		}, nil),
 	},
 	{
-		name: "no BusyUntil",
-		wire: rewriting(func(function, target string, request map[string]any) {
+		Name: "no BusyUntil",
+		Wire: Rewriting(func(function, target string, request map[string]any) {
 			if target == "UpdateItem" && function != "autoscaler" {
-				assign(request, "BusyUntil", map[string]any{"N": "0"})
+				Assign(request, "BusyUntil", map[string]any{"N": "0"})
 			}
 		}, nil),
 	},
 	{
-		name:   "no token",
-		stream: true,
-		faults: []api.Fault{{Service: "lambda", Operation: "Invoke", Match: invokes("jobs-pump"), Kind: api.Abandon, For: 20 * time.Second, Probability: 0.7}},
-		wire: rewriting(func(_, target string, request map[string]any) {
+		Name:   "no token",
+		Stream: true,
+		Faults: []api.Fault{{Service: "lambda", Operation: "Invoke", Match: invokesPump, Kind: api.Abandon, For: 20 * time.Second, Probability: 0.7}},
+		Wire: Rewriting(func(_, target string, request map[string]any) {
 			if target == "UpdateItem" {
-				weaken(request, "Token")
+				Weaken(request, "Token")
 			}
 		}, nil),
 	},
 	{
-		name:   "upsert instead of condition",
-		stream: true,
-		wire: rewriting(func(function, target string, request map[string]any) {
+		Name:   "upsert instead of condition",
+		Stream: true,
+		Wire: Rewriting(func(function, target string, request map[string]any) {
 			if target == "UpdateItem" && function != "autoscaler" {
-				weaken(request, "Holder")
-				weaken(request, "Token")
+				Weaken(request, "Holder")
+				Weaken(request, "Token")
 			}
 		}, nil),
-		definition: func(name, definition string) string {
+		Definition: func(name, definition string) string {
 			if name != "worker" {
 				return definition
 			}
@@ -65,11 +69,11 @@ var bugs = []bug{
 		},
 	},
 	{
-		name: "freeing by time",
-		wire: rewriting(func(function, target string, request map[string]any) {
+		Name: "freeing by time",
+		Wire: Rewriting(func(function, target string, request map[string]any) {
 			if function == "autoscaler" {
-				weaken(request, "BusyUntil")
-				eachAction(request, func(action map[string]any) { weaken(action, "BusyUntil") })
+				Weaken(request, "BusyUntil")
+				EachAction(request, func(action map[string]any) { Weaken(action, "BusyUntil") })
 			}
 		}, func(function, target string, response map[string]any) {
 			switch {
@@ -92,15 +96,20 @@ var bugs = []bug{
 	},
 }
 
+func invokesPump(c api.Call) bool {
+	in, ok := c.Input.(*lambda.InvokeInput)
+	return ok && strings.HasSuffix(in.FunctionName, "jobs-pump")
+}
+
 func silent(at any) bool {
 	text, _ := at.(string)
 	t, err := time.Parse(time.RFC3339, text)
 	return err == nil && time.Since(t) > 2*time.Minute
 }
 
-// rewriting wraps a function's transport so that requests and responses of JSON
+// Rewriting wraps a function's transport so that requests and responses of JSON
 // protocols can be changed on their way.
-func rewriting(request, response func(function, target string, body map[string]any)) func(string, http.RoundTripper) http.RoundTripper {
+func Rewriting(request, response func(function, target string, body map[string]any)) func(string, http.RoundTripper) http.RoundTripper {
 	return func(function string, next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			_, target, ok := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -144,8 +153,8 @@ func changed(body io.ReadCloser, change func(map[string]any)) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// eachAction visits the actions of a transaction.
-func eachAction(request map[string]any, visit func(map[string]any)) {
+// EachAction visits the actions of a transaction.
+func EachAction(request map[string]any, visit func(map[string]any)) {
 	items, _ := request["TransactItems"].([]any)
 	for _, item := range items {
 		for _, action := range item.(map[string]any) {
@@ -154,9 +163,9 @@ func eachAction(request map[string]any, visit func(map[string]any)) {
 	}
 }
 
-// weaken drops from an action's condition every term that mentions the
+// Weaken drops from an action's condition every term that mentions the
 // attribute, and the names and values that nothing needs any more.
-func weaken(action map[string]any, attribute string) {
+func Weaken(action map[string]any, attribute string) {
 	condition, _ := action["ConditionExpression"].(string)
 	if condition == "" {
 		return
@@ -186,11 +195,11 @@ func weaken(action map[string]any, attribute string) {
 	if len(kept) > 0 {
 		action["ConditionExpression"] = "(" + strings.Join(kept, ") AND (") + ")"
 	}
-	prune(action)
+	Prune(action)
 }
 
-// assign changes the value that an update sets an attribute to.
-func assign(request map[string]any, attribute string, value map[string]any) {
+// Assign changes the value that an update sets an attribute to.
+func Assign(request map[string]any, attribute string, value map[string]any) {
 	update, _ := request["UpdateExpression"].(string)
 	names, _ := request["ExpressionAttributeNames"].(map[string]any)
 	placeholder := attribute
@@ -205,7 +214,8 @@ func assign(request map[string]any, attribute string, value map[string]any) {
 	}
 }
 
-func prune(action map[string]any) {
+// Prune drops the names and values that no expression of an action needs.
+func Prune(action map[string]any) {
 	used := ""
 	for _, key := range []string{"ConditionExpression", "UpdateExpression"} {
 		text, _ := action[key].(string)
