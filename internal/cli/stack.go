@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/musterq/muster/internal/registry"
 )
@@ -44,10 +43,15 @@ func (k *stack) registry() (*registry.Registry, error) {
 
 // announce says what is about to be changed, and whose it is.
 func (k *stack) announce(ctx context.Context, s *streams, doing string) error {
-	identity, err := sts.NewFromConfig(k.cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	c, err := k.caller(ctx)
 	if err != nil {
-		return fmt.Errorf("ask whose account this is: %w", err)
+		return err
 	}
-	_, err = fmt.Fprintf(s.err, "account %s, region %s, fleet %s: %s\n", aws.ToString(identity.Account), k.cfg.Region, k.fleet, doing)
-	return err
+	k.announceTo(s, c, doing)
+	return nil
+}
+
+// announceTo is announce where the caller is known.
+func (k *stack) announceTo(s *streams, c caller, doing string) {
+	fmt.Fprintf(s.err, "account %s, region %s, fleet %s: %s\n", c.account, k.cfg.Region, k.fleet, doing)
 }

@@ -11,7 +11,6 @@ var unbuilt = []string{
 	"simulate", "plan",
 	"init", "validate", "deploy", "upgrade", "adopt", "destroy",
 	"explain", "logs",
-	"pause", "resume", "drain", "scale", "wake", "stop",
 }
 
 // newUnbuilt refuses them, so that nobody takes one for a misspelling.
