@@ -29,7 +29,7 @@ type layer struct {
 }
 
 var layers = []layer{
-	{name: "languages of AWS", standardOnly: true, folders: []string{"internal/pattern"}},
+	{name: "languages of AWS", standardOnly: true, folders: []string{"internal/pattern", "internal/schedule"}},
 	{name: "domain", standardOnly: true, folders: []string{"internal/message", "internal/scale"}},
 	{
 		name: "product", mayUse: []string{"languages of AWS", "domain", "product"},
@@ -42,7 +42,7 @@ var layers = []layer{
 	{name: "embedded AWS", mayUse: []string{"languages of AWS", "embedded AWS"}, folders: []string{"internal/local"}},
 	{
 		name: "outside", mayUse: []string{"languages of AWS", "domain", "product", "embedded AWS", "outside"},
-		folders: []string{"cmd", "docs", "internal/arch", "internal/cli", "internal/conformance", "internal/esm", "internal/scenario", "internal/sim"},
+		folders: []string{"cmd", "docs", "internal/arch", "internal/cli", "internal/conformance", "internal/esm", "internal/explore", "internal/scenario", "internal/sim"},
 	},
 }
 

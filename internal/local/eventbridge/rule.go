@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
-	"github.com/musterq/muster/internal/local/eventbridge/schedule"
+	"github.com/musterq/muster/internal/schedule"
 	"github.com/musterq/muster/internal/pattern"
 )
 

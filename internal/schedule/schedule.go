@@ -41,6 +41,16 @@ func (s Schedule) Next(t time.Time) (time.Time, bool) {
 	return t.Add(s.every), true
 }
 
+// Last is the last time up to t, t included, that was due. It is false for a cron
+// expression that was never due, and for a rate, which counts from when its rule
+// was made.
+func (s Schedule) Last(t time.Time) (time.Time, bool) {
+	if s.cron != nil {
+		return s.cron.last(t.UTC())
+	}
+	return time.Time{}, false
+}
+
 func inside(expression, opening string) (string, bool) {
 	inner, ok := strings.CutPrefix(expression, opening)
 	if !ok {

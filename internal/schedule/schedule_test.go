@@ -40,6 +40,32 @@ func TestNext(t *testing.T) {
 	}
 }
 
+func TestLast(t *testing.T) {
+	for _, c := range []struct{ expression, from, want string }{
+		{"rate(1 minute)", "2026-09-01T10:00:30Z", ""},
+		{"cron(0 10 * * ? *)", "2026-09-01T10:00:59Z", "2026-09-01T10:00:00Z"},
+		{"cron(0 10 * * ? *)", "2026-09-01T09:59:59Z", "2026-08-31T10:00:00Z"},
+		{"cron(0 18 ? * MON-FRI *)", "2026-09-07T17:59:00Z", "2026-09-04T18:00:00Z"},
+		{"cron(0/15 * * * ? *)", "2026-09-01T10:01:00Z", "2026-09-01T10:00:00Z"},
+		{"cron(30 8 1 * ? *)", "2027-01-01T08:29:59Z", "2026-12-01T08:30:00Z"},
+		{"cron(0 0 29 FEB ? *)", "2026-09-01T10:00:00Z", "2024-02-29T00:00:00Z"},
+		{"cron(* * * * ? 2020)", "2026-09-01T10:00:00Z", "2020-12-31T23:59:00Z"},
+		{"cron(0 0 1 1 ? 2199)", "2300-01-01T00:00:00Z", "2199-01-01T00:00:00Z"},
+		{"cron(0 0 1 1 ? 2030)", "2026-09-01T10:00:00Z", ""},
+		{"cron(0 0 31 2 ? *)", "2026-09-01T10:00:00Z", ""},
+	} {
+		s, err := Parse(c.expression)
+		require.NoError(t, err, c.expression)
+		from, err := time.Parse(time.RFC3339, c.from)
+		require.NoError(t, err)
+		got, ok := s.Last(from)
+		assert.Equal(t, c.want != "", ok, c.expression)
+		if ok {
+			assert.Equal(t, c.want, got.Format(time.RFC3339), c.expression)
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for _, expression := range []string{
 		"", "5 minutes", "rate(5 minutes", "rate(0 minutes)", "rate(1 minutes)", "rate(5 minute)", "rate(30 seconds)", "rate(-1 minutes)",
@@ -64,6 +90,10 @@ func FuzzParse(f *testing.F) {
 		}
 		if next, ok := s.Next(from); ok {
 			assert.True(t, next.After(from))
+			if s.cron != nil {
+				last, ok := s.Last(next)
+				assert.True(t, ok && last.Equal(next))
+			}
 		}
 	})
 }

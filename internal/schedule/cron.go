@@ -129,7 +129,7 @@ func (p fieldParser) value(text string) (int, error) {
 		}
 	}
 	if strings.ContainsAny(text, "LW#") {
-		return 0, fmt.Errorf("the embedded runtime does not know L, W and # in %q", text)
+		return 0, fmt.Errorf("L, W and # are not known here, as in %q", text)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < p.min || n > p.max {
@@ -155,6 +155,30 @@ func (c *cron) next(t time.Time) (time.Time, bool) {
 			t = t.Truncate(time.Hour).Add(time.Hour)
 		case !c.minutes.has(t.Minute()):
 			t = t.Add(time.Minute)
+		default:
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// last looks for the last minute up to t, field by field from the year down.
+func (c *cron) last(t time.Time) (time.Time, bool) {
+	t = t.Truncate(time.Minute)
+	for t.Year() >= firstYear {
+		switch {
+		case t.Year() > lastYear:
+			t = time.Date(lastYear+1, 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Minute)
+		case !c.years.has(t.Year()):
+			t = time.Date(t.Year(), 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Minute)
+		case !c.months.has(int(t.Month())):
+			t = time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC).Add(-time.Minute)
+		case !c.days.has(t.Day()) || !c.weekdays.has(int(t.Weekday())+1):
+			t = time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC).Add(-time.Minute)
+		case !c.hours.has(t.Hour()):
+			t = t.Truncate(time.Hour).Add(-time.Minute)
+		case !c.minutes.has(t.Minute()):
+			t = t.Add(-time.Minute)
 		default:
 			return t, true
 		}
