@@ -1,0 +1,200 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/musterq/muster/internal/scale"
+)
+
+// shiftLength is how long a shift of the stream lane lasts: 14 of the 15 minutes
+// that Lambda gives.
+const shiftLength = 14 * time.Minute
+
+// Muster is a fleet as the template makes it.
+type Muster struct {
+	Policy scale.Policy
+	// Steps is true for the steps lane, whose workers have one place.
+	Steps bool
+	// Idle is after what time a worker that finds nothing goes home, Timeout the
+	// handlers' time-outs together, and Every the time between ticks. Every defaults
+	// to a minute, and the first tick is Phase after the start.
+	Idle, Timeout, Every, Phase time.Duration
+	// Start is how long a worker takes from its tick to its first poll. Poll and
+	// Settle are what an event takes beside its handler.
+	Start, Poll, Settle time.Duration
+}
+
+// Name is Muster's.
+func (m Muster) Name() string { return "Muster" }
+
+// Settings in the template's words.
+func (m Muster) Settings() string {
+	lane := "stream"
+	if m.Steps {
+		lane = "steps"
+	}
+	s := []string{"Lane " + lane, fmt.Sprintf("MaxConcurrency %d", m.Policy.MaxConcurrency)}
+	if !m.Steps {
+		s = append(s, fmt.Sprintf("Parallelism %d", m.places()))
+	}
+	if m.Policy.MinWorkers > 0 {
+		s = append(s, fmt.Sprintf("MinWorkers %d", m.Policy.MinWorkers))
+	}
+	s = append(s, fmt.Sprintf("MessagesPerWorker %d", m.Policy.MessagesPerWorker))
+	return strings.Join(s, ", ")
+}
+
+func (m Muster) places() int {
+	if m.Steps {
+		return 1
+	}
+	return max(1, min(m.Policy.Parallelism, m.Policy.MaxConcurrency))
+}
+
+func (m Muster) validate(c Config) error {
+	errs := []error{m.Policy.Validate()}
+	full := c.Handler.Mean()
+	if !c.PerEvent {
+		full *= time.Duration(c.BatchSize)
+	}
+	if full > m.Timeout {
+		errs = append(errs, fmt.Errorf("an event of %d messages takes %s on average, and the handler's time-out is %s: lower BatchSize or raise ProcessTimeoutSeconds", c.BatchSize, full.Round(time.Millisecond), m.Timeout))
+	}
+	if !m.Steps && m.Timeout >= shiftLength {
+		errs = append(errs, fmt.Errorf("time-outs of %s leave nothing of a shift of %s: use Lane steps", m.Timeout, shiftLength))
+	}
+	if m.Idle < time.Second {
+		errs = append(errs, fmt.Errorf("IdleSeconds is %s, it must be at least a second", m.Idle))
+	}
+	return errors.Join(errs...)
+}
+
+func (m Muster) pool(Config) pool {
+	p := pool{places: m.places(), start: m.Start, poll: m.Poll, settle: m.Settle, functions: true, idle: m.Idle}
+	if m.Steps {
+		// A poll that found nothing counts whole.
+		wait := min(longPoll, m.Idle)
+		p.idle = (m.Idle + wait - 1) / wait * wait
+		return p
+	}
+	p.shift, p.orders = shiftLength-m.Timeout, time.Minute
+	return p
+}
+
+func (m Muster) scaler() scaler {
+	if m.Steps {
+		m.Policy.Parallelism = 1
+	}
+	if m.Every == 0 {
+		m.Every = time.Minute
+	}
+	return &autoscaler{Muster: m}
+}
+
+// autoscaler runs Muster's own rule.
+type autoscaler struct {
+	Muster
+	surplusSince time.Duration
+	surplus      bool
+	reason       string
+}
+
+func (a *autoscaler) every() (phase, period time.Duration) { return a.Phase, a.Every }
+
+// clock is when simulations begin, for the rule's sake, which compares times.
+var clock = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (a *autoscaler) tick(e *engine) {
+	o := scale.Observation{Visible: e.queue.messages, InFlight: e.inHand + e.backing, BackingOff: e.backing}
+	for _, id := range e.live {
+		w := &e.workers[id]
+		o.Workers = append(o.Workers, scale.Worker{
+			ID: strconv.Itoa(int(id)), Parallelism: e.pool.places, Live: true, Draining: w.drained, Since: clock.Add(w.since),
+		})
+	}
+	if a.surplus {
+		o.Surplus = e.now - a.surplusSince
+	}
+	d := scale.Decide(o, a.Policy)
+	if d.Surplus && !a.surplus {
+		a.surplusSince = e.now
+	}
+	a.surplus = d.Surplus
+	for _, id := range e.live {
+		e.workers[id].stays = false
+	}
+	for _, id := range d.Stay {
+		e.workers[index(id)].stays = true
+	}
+	e.start(d.Start)
+	for _, id := range e.live[len(e.live)-d.Start:] {
+		e.workers[id].stays = len(e.live) <= a.Policy.MinWorkers
+	}
+	for _, id := range d.Drain {
+		e.drain(index(id))
+	}
+	e.ticked++
+	if d.Reason != a.reason && len(e.ticks) < maxTicks {
+		e.ticks = append(e.ticks, Tick{AtSeconds: e.now.Seconds(), Reason: d.Reason})
+	}
+	a.reason = d.Reason
+}
+
+// maxTicks whose reasons a result has.
+const maxTicks = 1000
+
+// index of the worker that was given to the rule under this ID.
+func index(id string) int32 {
+	n, err := strconv.Atoi(id)
+	if err != nil {
+		return -1
+	}
+	return int32(n)
+}
+
+// Sizes of Muster's own functions in GB, as cloudformation/fleet.yaml has them.
+const (
+	pumpMemory       = 0.5
+	pollMemory       = 0.5
+	settleMemory     = 0.25
+	autoscalerMemory = 0.25
+)
+
+// bill counts what the state machines of asl/ do. A tick is taken to last a second
+// in all, half of it in its function.
+func (m Muster) bill(e *engine) []Line {
+	ticks, workers, live := float64(e.ticked), float64(e.begun), e.workerTime.Seconds()
+	events, empty := float64(e.invocations), e.emptyReceives
+	var transitions, own, ownTime, writes float64
+	if m.Steps {
+		// Poll, Messages?, Process, Settle; of an empty poll the first two; Report
+		// home, Orders?, Go home, Home.
+		transitions = 4*events + 2*empty + 4*workers
+		own = 2*events + empty
+		ownTime = events*(m.Poll.Seconds()*pollMemory+m.Settle.Seconds()*settleMemory) + empty*longPoll.Seconds()*pollMemory
+		writes = 2*events + empty + 4*workers
+	} else {
+		shifts := workers + float64(e.shifts)
+		// Report home, Orders?, Pump, Idle? of a shift; Go home, Home.
+		transitions = 4*shifts + 2*workers
+		own = shifts
+		ownTime = live * pumpMemory
+		writes = live/60 + 3*shifts + 3*workers
+	}
+	return []Line{
+		priced("Lambda: workers, invocations", own, "invocations", priceInvocation),
+		priced("Lambda: workers, time", ownTime, "GB-s", priceGBSecond),
+		priced("Step Functions: workers", transitions, "transitions", priceTransition),
+		priced("DynamoDB: registry", writes+ticks, "writes", priceWrite),
+		priced("DynamoDB: registry", ticks*3+live/60/4, "reads", priceRead),
+		priced("Step Functions: ticks", ticks, "Express requests", priceExpress),
+		priced("Step Functions: ticks", ticks*64/1024, "Express GB-s", priceExpressGBSecond),
+		priced("Lambda: ticks, invocations", ticks, "invocations", priceInvocation),
+		priced("Lambda: ticks, time", ticks*0.5*autoscalerMemory, "GB-s", priceGBSecond),
+		priced("SQS: ticks", ticks, "requests", priceSQS),
+	}
+}
