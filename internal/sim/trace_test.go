@@ -89,7 +89,7 @@ func TestDistributions(t *testing.T) {
 	for text, longest := range map[string]time.Duration{
 		"100ms":                 100 * time.Millisecond,
 		"normal:100ms,20ms":     173 * time.Millisecond,
-		"lognormal:100ms,100ms": 1205 * time.Millisecond,
+		"lognormal:100ms,100ms": 1495 * time.Millisecond,
 		"exponential:100ms":     901 * time.Millisecond,
 	} {
 		d, err := sim.ParseDistribution(text)
