@@ -81,10 +81,12 @@ func (t template) parameterViolations() []string {
 
 // unscoped are the actions that know no resources, and where AWS says so.
 var unscoped = map[string]string{
-	"batch:DescribeJobs":       "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html",
-	"states:SendTaskHeartbeat": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
-	"states:SendTaskSuccess":   "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
-	"states:SendTaskFailure":   "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
+	"batch:DescribeJobs": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html",
+	// Any narrower scope hides composite alarms.
+	"cloudwatch:DescribeAlarms": "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
+	"states:SendTaskHeartbeat":  "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
+	"states:SendTaskSuccess":    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
+	"states:SendTaskFailure":    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
 }
 
 // excused are the Resource nodes of statements that allow only actions which know
@@ -217,6 +219,7 @@ var wiring = map[string]func(function.Lookup) error{
 var words = map[string]string{
 	"LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync", "FIFO": "false",
 	"MAX_RECEIVE_COUNT": "5", "ROUTES": "", "UNMATCHED": "handler", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "small",
+	"SCALE_SCHEDULE": "", "GATE_ACTION": "hold",
 }
 
 // reads are the variables that a function reads.

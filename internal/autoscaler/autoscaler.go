@@ -50,6 +50,9 @@ type Config struct {
 	// may invoke.
 	RouteHandlers []string
 	Policy        scale.Policy
+	// Schedule is a JSON array of minimum and cap by time. Empty for none.
+	Schedule string
+	Gate     Gate
 	// Liveness is how long a worker counts as live after it reported home.
 	Liveness time.Duration
 	// WorkerStateMachine is the ARN of the worker state machine, WorkerRevision
@@ -61,6 +64,8 @@ type Config struct {
 // Validate refuses settings that cannot work.
 func (c Config) Validate() error {
 	err := errors.Join(c.Policy.Validate(), c.Settings.Validate(), c.Job.Validate(c.Target))
+	_, invalid := parseTimetable(c.Schedule)
+	err = errors.Join(err, invalid, c.Gate.validate())
 	if routes, invalid := route.Parse(c.Routes); invalid == nil {
 		err = errors.Join(err, routes.Permit(c.RouteHandlers))
 	}
@@ -73,6 +78,8 @@ func (c Config) Validate() error {
 // Autoscaler runs ticks.
 type Autoscaler struct {
 	config     Config
+	aws        aws.Config
+	timetable  timetable
 	queue      *queue.Queue
 	registry   *registry.Registry
 	executions *sfn.Client
@@ -87,8 +94,14 @@ func New(cfg aws.Config, c Config) (*Autoscaler, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	table, err := parseTimetable(c.Schedule)
+	if err != nil {
+		return nil, err
+	}
 	return &Autoscaler{
 		config:     c,
+		aws:        cfg,
+		timetable:  table,
 		queue:      queue.New(cfg, c.QueueURL, c.QueueARN),
 		registry:   registry.New(cfg, c.Table, c.Fleet),
 		executions: sfn.NewFromConfig(cfg),
@@ -131,9 +144,10 @@ func (a *Autoscaler) Tick(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	gate := a.askGate(ctx)
 	var died string
 	for try := 1; ; try++ {
-		out, err := a.try(ctx, in, depth, controls, &died)
+		out, err := a.try(ctx, in, depth, controls, gate, &died)
 		if !errors.Is(err, registry.ErrMoved) || try == tries {
 			return out, err
 		}
@@ -145,6 +159,7 @@ type tick struct {
 	*Autoscaler
 	now      time.Time
 	controls registry.Controls
+	gate     gate
 	// policy is the template's, as it is steered.
 	policy  scale.Policy
 	control registry.Control
@@ -160,7 +175,7 @@ type tick struct {
 }
 
 // try is one try of a tick. What died is still to be counted by the next one.
-func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, controls registry.Controls, died *string) (Output, error) {
+func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, controls registry.Controls, gate gate, died *string) (Output, error) {
 	holds, err := a.registry.Holds(ctx)
 	if err != nil {
 		return Output{}, err
@@ -169,7 +184,7 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, contr
 	if err != nil {
 		return Output{}, err
 	}
-	t := &tick{Autoscaler: a, now: time.Now(), controls: controls, control: snapshot.Control, holds: holds}
+	t := &tick{Autoscaler: a, now: time.Now(), controls: controls, gate: gate, control: snapshot.Control, holds: holds}
 	t.steer()
 	t.bury(*died)
 	err = t.learn(ctx, snapshot.Workers, endOf(in.Trigger))

@@ -4,11 +4,17 @@ import (
 	"github.com/musterq/muster/internal/registry"
 )
 
-// steer applies what people have decided to the template's policy.
+// steer applies schedule, gate, and what people have decided, to the template's
+// policy. People overrule the schedule.
 func (t *tick) steer() {
 	t.policy = t.config.Policy
 	say := func(why string) { t.policy.Steering.Why = append(t.policy.Steering.Why, why) }
+	t.steerByAlarm(say)
 	c := t.controls
+	if turn, since := t.timetable.at(t.now); turn != nil && !c.Bounds.Holds(t.now) {
+		t.bind(turn.Min, turn.Max)
+		say("scheduled since " + since.Format("Mon 15:04 MST") + ": " + turn.String())
+	}
 	if c.Pause.Holds(t.now) {
 		t.policy.Steering.SendHome = true
 		say("paused " + c.Pause.String())
@@ -16,6 +22,22 @@ func (t *tick) steer() {
 	if c.Bounds.Holds(t.now) {
 		t.bind(c.Bounds.Min, c.Bounds.Max)
 		say("scaled to " + c.Bounds.String())
+	}
+}
+
+// steerByAlarm applies the gate.
+func (t *tick) steerByAlarm(say func(string)) {
+	alarm := t.config.Gate.Alarm
+	switch {
+	case t.gate.trouble != nil:
+		say("the gate's alarm " + alarm + " cannot be asked, carrying on without: " + registry.Shorten(t.gate.trouble.Error()))
+	case !t.gate.Shut:
+	case t.config.Gate.Action == DrainAll:
+		t.policy.Steering.SendHome = true
+		say("the gate's alarm " + alarm + " rings " + t.gate.String())
+	default:
+		t.policy.Steering.NoStarts = true
+		say("the gate's alarm " + alarm + " rings " + t.gate.String())
 	}
 }
 

@@ -149,6 +149,8 @@ func (s *settings) autoscaler() autoscaler.Config {
 			StepLimit:         s.number("STEP_LIMIT"),
 			ScaleInHold:       s.seconds("SCALE_IN_HOLD_SECONDS"),
 		},
+		Schedule:           s.optional("SCALE_SCHEDULE"),
+		Gate:               autoscaler.Gate{Alarm: s.optional("GATE_ALARM"), Action: autoscaler.GateAction(s.optional("GATE_ACTION"))},
 		Liveness:           s.seconds("LIVENESS_SECONDS"),
 		WorkerStateMachine: s.text("WORKER_STATE_MACHINE"),
 		WorkerRevision:     s.text("WORKER_REVISION"),

@@ -34,6 +34,7 @@ var values = map[string]string{
 	"JOB_ARN": "arn:job", "JOB_QUEUE_ARN": "arn:cluster", "JOB_CONTAINER": "main", "JOB_SUBNETS": "a,b", "JOB_SECURITY_GROUPS": "",
 	"JOB_LAUNCH_TYPE": "FARGATE", "JOB_PUBLIC_IP": "DISABLED", "ROUTE_HANDLERS": "arn:aws:lambda:us-east-1:123456789012:function:route,arn:b",
 	"MAX_CONCURRENCY": "51", "PARALLELISM": "5", "MIN_WORKERS": "3", "MESSAGES_PER_WORKER": "101", "STEP_LIMIT": "99",
+	"SCALE_SCHEDULE": `[{"cron":"0 8 * * ? 2199","min":2}]`, "GATE_ALARM": "", "GATE_ACTION": "drain",
 	"SCALE_IN_HOLD_SECONDS": "301", "LIVENESS_SECONDS": "302",
 	"WORKER_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:jobs-worker", "WORKER_REVISION": "r1",
 }
@@ -68,6 +69,7 @@ func TestSettings(t *testing.T) {
 		Policy: scale.Policy{
 			MaxConcurrency: 51, Parallelism: 5, MinWorkers: 3, MessagesPerWorker: 101, StepLimit: 99, ScaleInHold: 301 * time.Second,
 		},
+		Schedule: values["SCALE_SCHEDULE"], Gate: autoscaler.Gate{Action: autoscaler.DrainAll},
 		Liveness: 302 * time.Second, WorkerStateMachine: values["WORKER_STATE_MACHINE"], WorkerRevision: "r1",
 	}, s.autoscaler())
 	assert.NoError(t, s.err())
