@@ -20,8 +20,25 @@ type Policy struct {
 	Parallelism int
 	// MinWorkers stay when there is nothing to do. Defaults to 0.
 	MinWorkers int
-	// MessagesPerWorker is the target: depth that one worker is wanted for.
+	// MessagesPerWorker is a target: depth that one worker is wanted for. Defaults
+	// to 100 where no promise is made, else to no such target.
 	MessagesPerWorker int
+	// DrainWithin is a promise: what came to the queue is gone from it within this
+	// time, whatever comes after it. Defaults to 0, no promise.
+	DrainWithin time.Duration
+	// MaxAge is a promise: no message gets older than this before it is handled,
+	// as long as SQS gives out the oldest first. Defaults to 0, no promise.
+	MaxAge time.Duration
+	// BatchSize is the most messages of one event, and Timeout how long its
+	// handlers may take: what promises rest on until workers have measured more.
+	BatchSize int
+	Timeout   time.Duration
+	// LambdaConcurrency is the account's quota of concurrent invocations, and
+	// LambdaReserve what is kept free of it. Defaults to 0, no limit.
+	LambdaConcurrency int
+	LambdaReserve     int
+	// Jobs is true where what processes is no Lambda function.
+	Jobs bool
 	// StepLimit is the most workers that one tick starts.
 	StepLimit int
 	// ScaleInHold is how long there must have been too many workers before some
@@ -42,13 +59,24 @@ func (p Policy) Validate() error {
 	atLeast("MaxConcurrency", p.MaxConcurrency, 1)
 	atLeast("Parallelism", p.Parallelism, 1)
 	atLeast("MinWorkers", p.MinWorkers, 0)
-	atLeast("MessagesPerWorker", p.MessagesPerWorker, 1)
+	atLeast("MessagesPerWorker", p.MessagesPerWorker, 0)
+	atLeast("LambdaReserve", p.LambdaReserve, 0)
 	atLeast("StepLimit", p.StepLimit, 1)
+	promise := func(name string, d time.Duration) {
+		if d != 0 && d <= Startup {
+			errs = append(errs, fmt.Errorf("%s is %d, and a worker takes %d seconds to start: promise more, or 0 for nothing", name, int(d/time.Second), int(Startup/time.Second)))
+		}
+	}
+	promise("DrainWithinSeconds", p.DrainWithin)
+	promise("MaxAgeSeconds", p.MaxAge)
 	if p.ScaleInHold < 0 {
 		errs = append(errs, fmt.Errorf("ScaleInHold is %s, it must not be negative", p.ScaleInHold))
 	}
 	if p.MinWorkers > 0 && p.MinWorkers*p.parallelism() > p.MaxConcurrency {
 		errs = append(errs, fmt.Errorf("MinWorkers %d x Parallelism %d is over MaxConcurrency %d: lower one of the first two", p.MinWorkers, p.parallelism(), p.MaxConcurrency))
+	}
+	if len(errs) == 0 {
+		errs = append(errs, p.validateQuota())
 	}
 	return errors.Join(errs...)
 }
@@ -68,10 +96,17 @@ type Worker struct {
 	Draining bool
 	// Since is when the worker was reserved: the newest goes home first.
 	Since time.Time
+	// Rate is how many messages a second it handles when it has enough of them,
+	// Took how many seconds an event keeps one of its places. 0 until it has
+	// measured them.
+	Rate float64
+	Took float64
 }
 
 // Observation is what a tick sees. Depths are approximate, as SQS gives them.
 type Observation struct {
+	// Now is when it was made.
+	Now      time.Time
 	Visible  int
 	InFlight int
 	Delayed  int
@@ -86,7 +121,17 @@ type Observation struct {
 	Deaths int
 	// SinceDeath is how long ago the last of them was seen.
 	SinceDeath time.Duration
+	// Done is how many messages the fleet's workers have settled, ever, well or
+	// badly, those included that went home.
+	Done int64
+	// Vain is how many workers went home, ever, without having found a message.
+	Vain int64
+	// Memory is what the tick before left.
+	Memory Memory
 }
+
+// depth is how many messages wait or are being handled.
+func (o Observation) depth() int { return max(0, o.Visible+o.InFlight-o.BackingOff) }
 
 // Decision is what a tick should do.
 type Decision struct {
@@ -104,6 +149,8 @@ type Decision struct {
 	Surplus bool
 	// Reason says all this in plain words.
 	Reason string
+	// Memory is for the next tick.
+	Memory Memory
 }
 
 // RestartPause is how long starts pause after a number of deaths in a row: none
@@ -117,30 +164,14 @@ func RestartPause(deaths int) time.Duration {
 
 // Decide applies the policy to what was observed.
 func Decide(o Observation, p Policy) Decision {
-	depth := max(0, o.Visible+o.InFlight-o.BackingOff)
-	target := (depth + p.MessagesPerWorker - 1) / p.MessagesPerWorker
-	parallelism := p.parallelism()
-	most := p.MaxConcurrency / parallelism
-
-	d := Decision{Parallelism: parallelism, Wanted: min(max(target, p.MinWorkers), most)}
 	var why []string
 	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
-	for _, reason := range p.Steering.Why {
-		say("%s", reason)
-	}
-	say("depth %d (%d visible, %d in flight%s)", depth, o.Visible, o.InFlight, fewer(o))
-	say("at %d a worker %d wanted", p.MessagesPerWorker, target)
-	switch {
-	case target > most:
-		say("the cap of %d invocations allows %d", p.MaxConcurrency, most)
-	case target < p.MinWorkers:
-		say("the minimum keeps %d", d.Wanted)
-	}
-
-	taken, silent := 0, 0
+	m := o.Memory.see(o)
+	taken := limits{p: p}
+	silent := 0
 	var serving []Worker
 	for _, w := range o.Workers {
-		taken += w.Parallelism
+		taken.take(w)
 		switch {
 		case w.Draining:
 		case w.Live:
@@ -149,10 +180,47 @@ func Decide(o Observation, p Policy) Decision {
 			silent++
 		}
 	}
+	targets := p.targets(o, m, len(serving))
+	target := targets[0].wanted
+	scout := m.Ghosts > 0 && target == 0 && len(serving) == 0 && m.scoutIn(o.Now) == 0
+	if scout {
+		target = 1
+	}
+	most, quota := limits{p: p}.left()
+	d := Decision{Parallelism: p.parallelism(), Wanted: min(max(target, p.MinWorkers), most)}
+
+	for _, reason := range p.Steering.Why {
+		say("%s", reason)
+	}
+	say("depth %d (%d visible, %d in flight%s)", o.depth(), o.Visible, o.InFlight, fewer(o))
+	if m.Ghosts > 0 {
+		say("%s", m.ghosts(o, scout))
+	}
+	say("%s", p.say(targets, m))
+	switch {
+	case max(target, p.MinWorkers) > most && quota:
+		say("%s allows %d", p.quota(), most)
+	case max(target, p.MinWorkers) > most:
+		say("the cap of %d invocations allows %d", p.MaxConcurrency, most)
+	case target < p.MinWorkers:
+		say("the minimum keeps %d", d.Wanted)
+	}
 	say("%d working, %d going home, %d silent", len(serving), len(o.Workers)-len(serving)-silent, silent)
 
-	d.start(o, p, len(serving), (p.MaxConcurrency-taken)/parallelism, say)
-	d.goHome(o, p, serving, taken, say)
+	// What is in flight is held by a worker or backs off: a new worker would find
+	// nothing, go home, and be started again by the next tick.
+	useful := min(p.MinWorkers, d.Wanted) - len(serving)
+	for _, t := range targets {
+		useful = max(useful, t.useful)
+	}
+	if scout {
+		useful = max(useful, 1)
+	}
+	d.start(o, p, len(serving), useful, taken, say)
+	if scout && d.Start > 0 {
+		m.Looked = o.Now
+	}
+	d.goHome(o, p, serving, taken.handlers, say)
 	slices.SortFunc(serving, func(a, b Worker) int {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 	})
@@ -162,12 +230,12 @@ func Decide(o Observation, p Policy) Decision {
 	for _, w := range serving[:min(p.MinWorkers, len(serving))] {
 		d.Stay = append(d.Stay, w.ID)
 	}
-	d.Reason = strings.Join(why, "; ")
+	d.Reason, d.Memory = strings.Join(why, "; "), m
 	return d
 }
 
 // start decides how many workers are new, and what binds.
-func (d *Decision) start(o Observation, p Policy, serving, free int, say func(string, ...any)) {
+func (d *Decision) start(o Observation, p Policy, serving, useful int, taken limits, say func(string, ...any)) {
 	missing := d.Wanted - serving
 	if missing <= 0 {
 		return
@@ -180,9 +248,7 @@ func (d *Decision) start(o Observation, p Policy, serving, free int, say func(st
 		say("starting none: the last %d worker executions failed, next try in %s", o.Deaths, (pause - o.SinceDeath).Round(time.Second))
 		return
 	}
-	// What is in flight is held by a worker or backs off: a new worker would find
-	// nothing, go home, and be started again by the next tick.
-	useful := max((o.Visible+p.MessagesPerWorker-1)/p.MessagesPerWorker, min(p.MinWorkers, d.Wanted)-serving)
+	free, quota := taken.left()
 	d.Start = max(0, min(missing, free, p.StepLimit, useful))
 	switch {
 	case d.Start == missing:
@@ -191,6 +257,8 @@ func (d *Decision) start(o Observation, p Policy, serving, free int, say func(st
 		say("starting %d of %d: the rest of the depth is not visible yet", d.Start, missing)
 	case d.Start == p.StepLimit:
 		say("starting %d of %d: the step limit binds", d.Start, missing)
+	case quota:
+		say("starting %d of %d: %s has no room for more", d.Start, missing, p.quota())
 	default:
 		say("starting %d of %d: the other slots of the cap are taken", d.Start, missing)
 	}
