@@ -136,6 +136,18 @@ type Start struct {
 // Tick observes, decides and acts. It may run twice or beside another: what it
 // changes is conditional on what it read, and is read again when that moved.
 func (a *Autoscaler) Tick(ctx context.Context, in Input) (Output, error) {
+	out, err := a.assess(ctx, in)
+	if err == nil {
+		return out, nil
+	}
+	record := registry.Tick{Failed: true, Reason: "the tick failed: " + registry.Shorten(err.Error())}
+	if also := a.registry.RecordTick(ctx, in.Tick, time.Now(), record); also != nil {
+		err = errors.Join(err, also)
+	}
+	return out, err
+}
+
+func (a *Autoscaler) assess(ctx context.Context, in Input) (Output, error) {
 	depth, err := a.queue.Depth(ctx)
 	if err != nil {
 		return Output{}, err

@@ -422,6 +422,15 @@ func TestATickThatCannotSeeFails(t *testing.T) {
 				out, err := r.tick(scheduled)
 				assert.ErrorContains(r, err, says)
 				assert.Equal(r, autoscaler.Output{}, out)
+				ticks, broken := r.registry.Ticks(r.Context(), 1)
+				if operation == "Query" {
+					assert.ErrorContains(r, broken, "not yours")
+					return
+				}
+				require.NoError(r, broken)
+				require.Len(r, ticks, 1)
+				assert.True(r, ticks[0].Failed)
+				assert.Contains(r, ticks[0].Reason, "the tick failed: "+says)
 			})
 		})
 	}

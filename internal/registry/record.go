@@ -27,7 +27,9 @@ type Tick struct {
 	Started  int
 	Drained  int
 	Freed    int
-	Reason   string
+	// Failed is true of one that could not do its work.
+	Failed bool `dynamo:",omitempty"`
+	Reason string
 	// ExpiresAt is when DynamoDB may delete it.
 	ExpiresAt time.Time `dynamo:",unixtime"`
 }
