@@ -265,6 +265,7 @@ func (s *shift) take(ctx context.Context, most int, wait time.Duration, reserved
 	sent := time.Now()
 	records, err := s.queue.Receive(ctx, most, wait, visibility)
 	s.hand.take(records, sent.Add(visibility))
+	s.received(len(records), most, time.Since(sent))
 	for _, r := range records {
 		reserved -= weight(r)
 	}

@@ -179,6 +179,10 @@ type shift struct {
 	counts   registry.Counts
 	lastWork time.Time
 	inHand   int
+	// found is true once a receive brought messages, receives is how long one
+	// takes, smoothed.
+	found    bool
+	receives time.Duration
 
 	stop context.CancelFunc
 	// quiet is true while there are few messages, and scouting full while one
@@ -243,6 +247,11 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 	}
 	if out.Next == "report home" && out.Shift >= lastShift {
 		out.Next = "hand over"
+	}
+	if out.Next == "go home" {
+		// Where it cannot be counted the shift failed, and the next one tries again.
+		vain := worker.Orders != registry.Drain && s.counts.Settled() == 0 && !s.found
+		return out, p.registry.CountHome(ctx, s.counts, vain)
 	}
 	return out, nil
 }

@@ -3,7 +3,6 @@ package pump
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/musterq/muster/internal/registry"
@@ -58,12 +57,32 @@ func (s *shift) mayStart(timeout time.Duration) bool {
 	return s.next != "relieved" && now.Before(s.leasedTo) && !now.Add(timeout).After(s.end)
 }
 
-// rate is the worker's measured service rate, messages a second, smoothed.
+// smoothed is the weight of what was against what is new, in what is measured.
+const smoothed = 0.9
+
+// rate measures how long an event keeps a place, the receives that brought it
+// included, and what follows from it and the event's messages: how many messages
+// a second the worker handles when it has enough of them. Both are smoothed, the
+// messages of an event too, which are told by the rate.
 func (s *shift) rate(messages int, took time.Duration) {
-	now := float64(messages) / max(took.Seconds(), 0.001) * float64(s.worker.Parallelism)
-	if s.counts.Rate == 0 {
-		s.counts.Rate = now
-		return
+	receives := (messages + maxReceive - 1) / maxReceive
+	took += time.Duration(receives) * s.receives
+	c, places := &s.counts, float64(s.worker.Parallelism)
+	seconds, event := max(took.Seconds(), 0.001), float64(messages)
+	if c.Took > 0 {
+		event = smoothed*c.Rate*c.Took/places + (1-smoothed)*event
+		seconds = smoothed*c.Took + (1-smoothed)*seconds
 	}
-	s.counts.Rate = math.Round((0.9*s.counts.Rate+0.1*now)*1000) / 1000
+	c.Rate, c.Took = event*places/seconds, seconds
+}
+
+// received notes what a receive brought. One that brought all that it may at once
+// did not wait for messages, and tells how long receives take.
+func (s *shift) received(messages, most int, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = s.found || messages > 0
+	if messages == most && took < time.Second {
+		s.receives = time.Duration(smoothed*float64(s.receives) + (1-smoothed)*float64(took))
+	}
 }

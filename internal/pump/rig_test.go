@@ -200,6 +200,14 @@ func (r *rig) worker() registry.Worker {
 	return s.Workers[0]
 }
 
+// tally is what is left of workers that went home.
+func (r *rig) tally() registry.Tally {
+	r.Helper()
+	tally, err := r.registry.Tally(r.Context())
+	require.NoError(r, err)
+	return tally
+}
+
 // order leaves orders for the worker.
 func (r *rig) order(o registry.Orders) {
 	r.Helper()

@@ -304,7 +304,8 @@ func TestReports(t *testing.T) {
 		assert.Equal(r, taken, seen[0], "when the shift was taken")
 		reported := taken
 		reported.ReportedAt, reported.BusyUntil = "2000-01-01T00:01:00.000Z", r.began.Add(185*time.Second).UnixMilli()
-		reported.Counts = registry.Counts{Handled: 160, InHand: 2, InHandMessages: 20, Rate: 2.857}
+		reported.Counts = registry.Counts{Handled: 160, InHand: 2, InHandMessages: 20, Rate: seen[1].Rate, Took: 7}
+		assert.InDelta(r, 20.0/7, seen[1].Rate, 1e-9)
 		assert.Len(r, seen[1].Holding, 20)
 		reported.Holding = seen[1].Holding
 		assert.Equal(r, reported, seen[1])

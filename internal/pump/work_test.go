@@ -420,19 +420,3 @@ func TestAShiftWhoseEndCannotBeReportedFails(t *testing.T) {
 		assert.NotZero(r, r.worker().BusyUntil, "the next pump waits")
 	})
 }
-
-func TestTheRateIsSmoothed(t *testing.T) {
-	tries := 0
-	inBubble(t, func(ctx context.Context, e message.Event) (any, error) {
-		if tries++; tries == 1 {
-			return takes(5*time.Second)(ctx, e)
-		}
-		return takes(2*time.Second)(ctx, e)
-	}, slot(func(w *registry.Worker) { w.Parallelism = 1 }), func(r *rig) {
-		r.send(20)
-		_, err := r.shift("t1")
-		require.NoError(r, err)
-		// 10 messages in 5 s, then 10 in 2 s: 0.9 x 2 + 0.1 x 5.
-		assert.Equal(r, 2.3, r.worker().Rate)
-	})
-}

@@ -134,8 +134,11 @@ type Counts struct {
 	// InHandMessages is how many messages the worker holds, those that wait for a
 	// handler included. Those that wait in the queue for their backoff are none.
 	InHandMessages int
-	// Rate is messages a second, smoothed.
+	// Rate is how many messages a second the worker handles when it has enough of
+	// them, Took how many seconds an event keeps one of its places: smoothed in the
+	// stream lane, the last batch's in the steps lane. 0 until it has handled any.
 	Rate float64
+	Took float64
 	// Holding are the IDs of messages in hand at a report of the stream lane, at
 	// most [MaxHolding] of them.
 	Holding []string `dynamo:",omitempty"`

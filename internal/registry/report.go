@@ -105,7 +105,7 @@ func (c Counts) set(u *dynamo.Update) *dynamo.Update {
 	}
 	return u.Set("Handled", c.Handled).Set("Failed", c.Failed).Set("Filtered", c.Filtered).
 		Set("Duplicates", c.Duplicates).Set("Unmatched", c.Unmatched).
-		Set("InHand", c.InHand).Set("InHandMessages", c.InHandMessages).Set("Rate", c.Rate)
+		Set("InHand", c.InHand).Set("InHandMessages", c.InHandMessages).Set("Rate", c.Rate).Set("Took", c.Took)
 }
 
 // BeginBatch is a poll's report home in the steps lane: before it receives, it
@@ -138,13 +138,18 @@ func (r *Registry) CountInPoll(ctx context.Context, p Post, c Counts) error {
 }
 
 // EndBatch takes back what was said about the batch's handlers: they have
-// returned. The batch's counts are added once, however often it is repeated.
+// returned. The batch's counts are added once, however often it is repeated. How
+// fast it was stands for the worker, where it is known.
 func (r *Registry) EndBatch(ctx context.Context, p Post, seq int64, now time.Time, c Counts) (Worker, error) {
-	w, err := r.write(ctx, p, r.at(p).
+	u := r.at(p).
 		Set("BusyUntil", 0).Set("ReportedAt", At(now)).Set("Settled", seq).
 		Add("Handled", c.Handled).Add("Failed", c.Failed).Add("Filtered", c.Filtered).
 		Add("Duplicates", c.Duplicates).Add("Unmatched", c.Unmatched).
-		If("$ = ? AND $ < ?", "Seq", seq, "Settled", seq))
+		If("$ = ? AND $ < ?", "Seq", seq, "Settled", seq)
+	if c.Took > 0 {
+		u.Set("Rate", c.Rate).Set("Took", c.Took)
+	}
+	w, err := r.write(ctx, p, u)
 	if !errors.Is(err, ErrRelieved) {
 		return w, err
 	}

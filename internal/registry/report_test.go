@@ -39,7 +39,7 @@ func TestTakeShift(t *testing.T) {
 }
 
 func TestReportShift(t *testing.T) {
-	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, InHandMessages: 15, Rate: 0.125, Holding: []string{"m-1", "m-2"}}
+	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, InHandMessages: 15, Rate: 0.125, Took: 16, Holding: []string{"m-1", "m-2"}}
 	report := func(r *rig) (registry.Worker, error) {
 		return r.ReportShift(r.Context(), post, "mine", minute1.Time(), minute2.Time(), done)
 	}
@@ -57,11 +57,11 @@ func TestReportShift(t *testing.T) {
 }
 
 func TestEndShift(t *testing.T) {
-	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, InHandMessages: 15, Rate: 0.125, Holding: []string{"m-1"}}
+	done := registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, InHand: 2, InHandMessages: 15, Rate: 0.125, Took: 16, Holding: []string{"m-1"}}
 	end := func(r *rig) (registry.Worker, error) {
 		return r.EndShift(r.Context(), post, "mine", minute1.Time(), done)
 	}
-	after := slot(token("", "mine"), reportedAt(minute1), counts(registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, Rate: 0.125}))
+	after := slot(token("", "mine"), reportedAt(minute1), counts(registry.Counts{Handled: 7, Failed: 2, Filtered: 1, Duplicates: 4, Unmatched: 5, Rate: 0.125, Took: 16}))
 	cases(t, map[string]write{
 		"takes back what was said":         {before: slot(token("mine", "older"), busyUntil(minute9)), do: end, after: after},
 		"of a pump that was replaced":      {before: slot(token("other", "older"), busyUntil(minute9)), do: end, err: registry.ErrRelieved},
@@ -120,7 +120,11 @@ func TestEndBatch(t *testing.T) {
 	}
 	before := registry.Counts{Handled: 10, Failed: 20, Filtered: 30, Duplicates: 40, Unmatched: 50, Rate: 0.5}
 	after := slot(batch(5, 5), reportedAt(minute1), counts(registry.Counts{Handled: 17, Failed: 22, Filtered: 31, Duplicates: 44, Unmatched: 55, Rate: 0.5}))
+	paced := func(r *rig) (registry.Worker, error) {
+		return r.EndBatch(r.Context(), post, 5, minute1.Time(), registry.Counts{Handled: 7, Rate: 0.25, Took: 28})
+	}
 	cases(t, map[string]write{
+		"says how fast it was":       {before: slot(batch(5, 4), counts(before)), do: paced, after: slot(batch(5, 5), reportedAt(minute1), counts(registry.Counts{Handled: 17, Failed: 20, Filtered: 30, Duplicates: 40, Unmatched: 50, Rate: 0.25, Took: 28}))},
 		"adds the counts":            {before: slot(batch(5, 4), busyUntil(minute9), counts(before)), do: end, after: after},
 		"of an older batch":          {before: slot(batch(6, 5), busyUntil(minute9)), do: end, err: registry.ErrRelieved},
 		"of a batch yet to begin":    {before: slot(batch(4, 4)), do: end, err: registry.ErrRelieved},

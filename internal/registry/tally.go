@@ -1,0 +1,64 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/guregu/dynamo/v2"
+)
+
+const tallyItem = "tally"
+
+// Tally is the fleet's item "tally": what is left of workers that went home, and
+// what ticks remember. The scaling rule alone reads it: estimates, on which no
+// slot depends.
+type Tally struct {
+	Fleet string `dynamo:"Fleet,hash"`
+	Item  string `dynamo:"Item,range"`
+	// Done is how many messages they settled, well or badly.
+	Done int64
+	// Vain is how many of them had found none.
+	Vain int64
+	// Memory is what the last tick left to the next, as JSON.
+	Memory string `dynamo:",omitempty"`
+}
+
+// Settled is how many messages are counted, well or badly.
+func (c Counts) Settled() int64 { return c.Handled + c.Failed + c.Filtered + c.Duplicates }
+
+// Tally reads the tally. It is zero before anybody went home.
+func (r *Registry) Tally(ctx context.Context) (Tally, error) {
+	var t Tally
+	err := r.table.Get("Fleet", r.fleet).Range("Item", dynamo.Equal, tallyItem).Consistent(true).One(ctx, &t)
+	if err != nil && !errors.Is(err, dynamo.ErrNotFound) {
+		return t, fmt.Errorf("read the registry's tally: %w", err)
+	}
+	return t, nil
+}
+
+// CountHome leaves what a worker did, which is about to go home. vain is true of
+// one that went by itself and never found a message. One whose reply is lost may
+// count twice.
+func (r *Registry) CountHome(ctx context.Context, c Counts, vain bool) error {
+	done, looked := c.Settled(), 0
+	if vain {
+		looked = 1
+	}
+	if done == 0 && !vain {
+		return nil
+	}
+	err := r.table.Update("Fleet", r.fleet).Range("Item", tallyItem).Add("Done", done).Add("Vain", looked).Run(ctx)
+	if err != nil {
+		return fmt.Errorf("count a worker that goes home: %w", err)
+	}
+	return nil
+}
+
+// Remember keeps a tick's memory for the next. The last one counts.
+func (r *Registry) Remember(ctx context.Context, memory string) error {
+	if err := r.table.Update("Fleet", r.fleet).Range("Item", tallyItem).Set("Memory", memory).Run(ctx); err != nil {
+		return fmt.Errorf("keep the tick's memory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+package registry_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterq/muster/internal/local"
+	"github.com/musterq/muster/internal/registry"
+)
+
+func TestTally(t *testing.T) {
+	inBubble(t, local.Options{}, func(r *rig) {
+		tally, err := r.Tally(r.Context())
+		require.NoError(r, err)
+		assert.Zero(r, tally)
+		require.NoError(r, r.CountHome(r.Context(), registry.Counts{}, false))
+		assert.Empty(r, r.items("jobs"), "nothing is to be counted")
+
+		require.NoError(r, r.CountHome(r.Context(), registry.Counts{Handled: 1, Failed: 10, Filtered: 100, Duplicates: 1000, Unmatched: 10000}, false))
+		require.NoError(r, r.Remember(r.Context(), `{"depth":1}`))
+		require.NoError(r, r.CountHome(r.Context(), registry.Counts{}, true))
+		require.NoError(r, r.Remember(r.Context(), `{"depth":2}`))
+		tally, err = r.Tally(r.Context())
+		require.NoError(r, err)
+		assert.Equal(r, registry.Tally{Fleet: "jobs", Item: "tally", Done: 1111, Vain: 1, Memory: `{"depth":2}`}, tally)
+		assert.Empty(r, r.workers(), "it is no slot")
+	})
+}
