@@ -51,6 +51,9 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 		// A successor would get the same input: the autoscaler starts another worker.
 		b.Next = "go home"
 	}
+	if b.Next == "go home" {
+		return b, l.registry.CountHome(ctx, worker.Counts, false)
+	}
 	if b.Next != "" {
 		return b, nil
 	}
@@ -68,6 +71,7 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 		b.Next = "poll"
 		if !worker.Stay && time.Duration(b.Empty)*time.Second >= l.config.Idle {
 			b.Next = "go home"
+			return b, l.registry.CountHome(ctx, worker.Counts, worker.Counts.Settled() == 0 && worker.Settled == 0)
 		}
 		return b, nil
 	}

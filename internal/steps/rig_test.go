@@ -144,6 +144,14 @@ func (r *rig) lane() *steps.Lane {
 	return lane
 }
 
+// counts of the worker, but for how fast its last batch was.
+func (r *rig) counts() registry.Counts {
+	r.Helper()
+	c := r.worker().Counts
+	c.Rate, c.Took = 0, 0
+	return c
+}
+
 // poll polls as the state machine does.
 func (r *rig) poll(seq int64, empty int) (steps.Batch, error) {
 	return r.lane().Poll(r.Context(), "request-1", steps.PollInput{

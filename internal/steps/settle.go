@@ -54,11 +54,28 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 	if err != nil {
 		return Settled{}, err
 	}
+	counts.Rate, counts.Took = pace(in.Messages, time.Now())
 	_, err = l.registry.EndBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, in.Seq, time.Now(), counts)
 	if err != nil && !errors.Is(err, registry.ErrRelieved) {
 		return Settled{}, err
 	}
 	return Settled{Seq: in.Seq}, nil
+}
+
+// pace is how fast a batch was, from its receive on: messages a second, and
+// seconds. Nothing where its handler was not started: what waits for Lambda is
+// not slow.
+func pace(messages []Item, now time.Time) (rate, took float64) {
+	if len(messages) == 0 || messages[0].Received.IsZero() {
+		return 0, 0
+	}
+	for _, m := range messages {
+		if m.Outcome == Throttled || m.Outcome == Unstarted {
+			return 0, 0
+		}
+	}
+	took = max(now.Sub(messages[0].Received).Seconds(), 0.001)
+	return float64(len(messages)) / took, took
 }
 
 // settle settles messages by their outcomes.

@@ -186,7 +186,7 @@ func TestSettleCanBeRepeated(t *testing.T) {
 				assert.Equal(r, steps.Settled{Seq: 5}, out)
 				time.Sleep(4 * time.Second)
 				assert.Equal(r, queue.Depth{Visible: 1}, r.depth())
-				assert.Equal(r, registry.Counts{Handled: 4, Failed: 1}, r.worker().Counts, "counted once")
+				assert.Equal(r, registry.Counts{Handled: 4, Failed: 1}, r.counts(), "counted once")
 			})
 		})
 	}

@@ -151,7 +151,7 @@ func TestPollAcknowledgesDuplicates(t *testing.T) {
 		require.NoError(r, err)
 		assert.Equal(r, "poll", last.Next, "the poll acknowledged it")
 		assert.Zero(r, r.depth())
-		c := r.worker().Counts
+		c := r.counts()
 		assert.Equal(r, registry.Counts{Handled: 2, Failed: 1, Duplicates: 2}, c)
 	})
 }
