@@ -64,11 +64,17 @@ type worker struct {
 	// stays when idle.
 	stays   bool
 	waiting bool
-	// rate is its measured service rate in messages a second, smoothed, and
-	// reported what it last reported of it, with what it has handled.
-	rate, reportedRate float64
-	handled, reported  int
-	reportedAt         time.Duration
+	// counts are what it counts, and reported what it last reported of them.
+	counts, reported counts
+	reportedAt       time.Duration
+}
+
+// counts of a worker.
+type counts struct {
+	// rate is its service rate in messages a second, and took how long an event
+	// keeps its place in seconds, both smoothed.
+	rate, took float64
+	handled    int
 }
 
 func newEngine(c Config, w Way) *engine {
@@ -245,8 +251,7 @@ func (e *engine) take(id int32) {
 	whole := start + busy + e.settle
 	w.free--
 	w.busy++
-	w.handled += want
-	w.measure(want, whole-e.poll, e.now, float64(e.pool.places))
+	w.counts.measure(want, rounds, whole-e.poll, float64(e.pool.places))
 	e.inHand += want
 	e.running++
 	e.invocations += rounds
@@ -254,17 +259,22 @@ func (e *engine) take(id int32) {
 	e.agenda.push(event{at: e.now + whole, kind: done, worker: id, messages: int32(want)})
 }
 
-// measure smooths a worker's service rate as its pump does, which reports it once
-// a minute.
-func (w *worker) measure(messages int, took, now time.Duration, places float64) {
-	rate := float64(messages) / max(took.Seconds(), 0.001) * places
-	if w.rate == 0 {
-		w.rate = rate
-	} else {
-		w.rate += 0.1 * (rate - w.rate)
+// measure smooths as a worker does.
+func (c *counts) measure(messages, events int, took time.Duration, places float64) {
+	seconds := max(took.Seconds(), 0.001)
+	rate, each := float64(messages)/seconds*places, seconds/float64(events)
+	if c.took == 0 {
+		c.rate, c.took = rate, each
+		return
 	}
-	if now-w.reportedAt >= time.Minute {
-		w.reportedAt, w.reportedRate, w.reported = now, w.rate, w.handled
+	c.rate += 0.1 * (rate - c.rate)
+	c.took += 0.1 * (each - c.took)
+}
+
+// report every so often: the last of it is what a tick sees.
+func (w *worker) report(now, every time.Duration) {
+	if now-w.reportedAt >= every {
+		w.reported, w.reportedAt = w.counts, now
 	}
 }
 
@@ -313,6 +323,8 @@ func (e *engine) done(id int32, messages int) {
 	w.free++
 	w.busy--
 	w.worked = e.now
+	w.counts.handled += messages
+	w.report(e.now, e.orders)
 	e.inHand -= messages
 	e.running--
 	e.warm++

@@ -9,7 +9,7 @@ import (
 func (e *engine) start(n int) {
 	for range n {
 		id := int32(len(e.workers))
-		e.workers = append(e.workers, worker{since: e.now, free: int32(e.pool.places)})
+		e.workers = append(e.workers, worker{since: e.now, reportedAt: e.now, free: int32(e.pool.places)})
 		e.live = append(e.live, id)
 		e.places += e.pool.places
 		e.agenda.push(event{at: e.now + e.pool.start, kind: ready, worker: id})
@@ -71,6 +71,10 @@ func (e *engine) gone(id int32) {
 	e.live = slices.DeleteFunc(e.live, func(other int32) bool { return other == id })
 	e.places -= e.pool.places
 	e.workerTime += e.now - w.since
+	e.doneGone += int64(w.counts.handled)
+	if w.counts.handled == 0 {
+		e.vain++
+	}
 }
 
 // trim ends environments of handlers that nobody has needed for a while.

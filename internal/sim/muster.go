@@ -44,7 +44,16 @@ func (m Muster) Settings() string {
 	if m.Policy.MinWorkers > 0 {
 		s = append(s, fmt.Sprintf("MinWorkers %d", m.Policy.MinWorkers))
 	}
-	s = append(s, fmt.Sprintf("MessagesPerWorker %d", m.Policy.MessagesPerWorker))
+	for _, target := range []struct {
+		name  string
+		value int
+	}{
+		{"MessagesPerWorker", m.Policy.MessagesPerWorker}, {"DrainWithinSeconds", int(m.Policy.DrainWithin / time.Second)}, {"MaxAgeSeconds", int(m.Policy.MaxAge / time.Second)},
+	} {
+		if target.value > 0 {
+			s = append(s, fmt.Sprintf("%s %d", target.name, target.value))
+		}
+	}
 	return strings.Join(s, ", ")
 }
 
@@ -98,6 +107,7 @@ func (m Muster) scaler() scaler {
 // autoscaler runs Muster's own rule.
 type autoscaler struct {
 	Muster
+	memory       scale.Memory
 	surplusSince time.Duration
 	surplus      bool
 	reason       string
@@ -109,17 +119,24 @@ func (a *autoscaler) every() (phase, period time.Duration) { return a.Phase, a.E
 var clock = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (a *autoscaler) tick(e *engine) {
-	o := scale.Observation{Visible: e.queue.messages, InFlight: e.inHand + e.backing, BackingOff: e.backing}
+	o := scale.Observation{
+		Now: clock.Add(e.now), Visible: e.queue.messages, InFlight: e.inHand + e.backing, BackingOff: e.backing,
+		Done: e.doneGone, Vain: int64(e.vain), Memory: a.memory,
+	}
 	for _, id := range e.live {
 		w := &e.workers[id]
+		w.report(e.now, e.orders)
+		o.Done += int64(w.reported.handled)
 		o.Workers = append(o.Workers, scale.Worker{
 			ID: strconv.Itoa(int(id)), Parallelism: e.pool.places, Live: true, Draining: w.drained, Since: clock.Add(w.since),
+			Rate: w.reported.rate, Took: w.reported.took,
 		})
 	}
 	if a.surplus {
 		o.Surplus = e.now - a.surplusSince
 	}
 	d := scale.Decide(o, a.Policy)
+	a.memory = d.Memory
 	if d.Surplus && !a.surplus {
 		a.surplusSince = e.now
 	}

@@ -37,7 +37,7 @@ type Result struct {
 	Dollars float64 `json:"dollars"`
 	Lines   []Line  `json:"lines"`
 
-	Intervals []Interval `json:"intervals"`
+	Intervals []Interval `json:"intervals,omitempty"`
 	// Ticks of Muster's autoscaler whose reason differs from the one before, up to
 	// 1,000.
 	Ticks []Tick `json:"ticks,omitempty"`
@@ -55,17 +55,43 @@ type Percentiles struct {
 // within that time of their arrival.
 type Promise struct {
 	Seconds float64 `json:"seconds"`
-	// Intervals in which messages arrived, and those of them that were kept.
+	// Intervals in which messages arrived, those in which the cap allowed to keep it
+	// and those of them in which it was kept. The cap allows what a fleet keeps that
+	// runs at the cap from the start.
 	Intervals int `json:"intervals"`
+	Allowed   int `json:"allowed"`
 	Kept      int `json:"kept"`
 }
 
-// Share of the promise that was kept. With no arrivals all of it was.
+// Share of the intervals that were allowed in which the promise was kept. With
+// none all of it was.
 func (p Promise) Share() float64 {
-	if p.Intervals == 0 {
+	if p.Allowed == 0 {
 		return 1
 	}
-	return float64(p.Kept) / float64(p.Intervals)
+	return float64(p.Kept) / float64(p.Allowed)
+}
+
+// keeps says whether an interval's promise was kept.
+func (i Interval) keeps(seconds float64) bool { return i.LateSeconds >= 0 && i.LateSeconds <= seconds }
+
+// judge counts in how many intervals a promise was kept that best, a fleet that
+// runs at the cap from the start, keeps.
+func (r *Result) judge(best Result) {
+	p := Promise{Seconds: r.Promise.Seconds}
+	for i, allowed := range best.Intervals {
+		if allowed.Arrived == 0 {
+			continue
+		}
+		p.Intervals++
+		if allowed.keeps(p.Seconds) {
+			p.Allowed++
+			if r.Intervals[i].keeps(p.Seconds) {
+				p.Kept++
+			}
+		}
+	}
+	r.Promise = p
 }
 
 // Interval is the state at the end of an interval of the trace.
@@ -104,7 +130,11 @@ type statistics struct {
 	maxAge, busyTime, workerTime                                          time.Duration
 	// emptyReceives are long polls that found nothing.
 	emptyReceives float64
-	noted         time.Duration
+	// doneGone is what workers have handled that went home, and vain how many did
+	// that had handled nothing.
+	doneGone int64
+	vain     int
+	noted    time.Duration
 }
 
 func (s *statistics) begin(c Config) {
@@ -168,9 +198,6 @@ func (e *engine) note() {
 	i := Interval{
 		AtSeconds: e.now.Seconds(), Visible: e.queue.messages, InFlight: e.inHand + e.backing, Workers: len(e.live), Handlers: e.running,
 	}
-	if n := int(e.now/e.Trace.Interval) - 1; n < len(e.Trace.Arrivals) {
-		i.Arrived = e.Trace.Arrivals[n]
-	}
 	if e.queue.messages > 0 {
 		age := e.now - e.queue.oldest()
 		i.AgeSeconds = age.Seconds()
@@ -211,17 +238,11 @@ func (e *engine) result() Result {
 	r.Unfinished = r.Messages - r.Handled - r.DeadLettered
 	for i, late := range e.late {
 		if i < len(r.Intervals) {
+			r.Intervals[i].Arrived = e.Trace.Arrivals[i]
 			r.Intervals[i].LateSeconds = late.Seconds()
 			if late < 0 {
 				r.Intervals[i].LateSeconds = -1
 			}
-		}
-		if e.Trace.Arrivals[i] == 0 {
-			continue
-		}
-		r.Promise.Intervals++
-		if late >= 0 && late <= e.Promise {
-			r.Promise.Kept++
 		}
 	}
 	r.Lines = e.lines()

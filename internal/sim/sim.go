@@ -143,7 +143,8 @@ const longPoll = 20 * time.Second
 // patience is how long after its end a trace may take to be drained.
 const patience = 24 * time.Hour
 
-// Run simulates a trace with a way to scale.
+// Run simulates a trace with a way to scale. [Judge] says how well it kept its
+// promise.
 func Run(c Config, w Way) (Result, error) {
 	c = c.withDefaults()
 	if err := c.Validate(); err != nil {
