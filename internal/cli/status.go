@@ -1,21 +1,26 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/registry"
 )
 
 type statusOptions struct {
 	fleet  string
 	json   bool
+	watch  bool
 	ticks  int
 	target target
 }
@@ -25,10 +30,19 @@ func newStatus(s *streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [FLEET]",
 		Short: "Show a fleet's workers and its last ticks with their reasons",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Status shows the queue's depth, what was decided by hand, the workers that hold a
+slot and what they last reported, and the autoscaler's last ticks.
+
+With --watch it goes on until it is interrupted: on a terminal it is drawn anew
+every two seconds, elsewhere a line is added for whatever changes. With --json too
+it prints one JSON object every two seconds.`,
+		Example: `  muster status orders --watch
+  muster status orders --ticks 50 --json`,
+		Args: cobra.MaximumNArgs(1),
 	}
 	flags := c.Flags()
 	flags.IntVar(&o.ticks, "ticks", 5, "ticks to show")
+	flags.BoolVar(&o.watch, "watch", false, "go on until interrupted")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
 	o.target.addFlags(flags)
 	c.RunE = verb(func(ctx context.Context, args []string) error {
@@ -40,11 +54,27 @@ func newStatus(s *streams) *cobra.Command {
 	return c
 }
 
-// fleetStatus is what the registry says.
+// fleetStatus is what the queue and the registry say.
 type fleetStatus struct {
-	Fleet   string         `json:"fleet"`
-	Workers []workerStatus `json:"workers"`
-	Ticks   []tickStatus   `json:"ticks"`
+	Fleet    string         `json:"fleet"`
+	Queue    queueStatus    `json:"queue"`
+	Controls controlStatus  `json:"controls"`
+	Workers  []workerStatus `json:"workers"`
+	Ticks    []tickStatus   `json:"ticks"`
+	// Warnings are what is wrong with the fleet as it is set up.
+	Warnings []string `json:"warnings"`
+}
+
+type queueStatus struct {
+	Visible  int `json:"visible"`
+	InFlight int `json:"inFlight"`
+	Delayed  int `json:"delayed"`
+}
+
+// controlStatus is what was decided by hand and holds. Empty for nothing.
+type controlStatus struct {
+	Paused string `json:"paused"`
+	Scaled string `json:"scaled"`
 }
 
 type workerStatus struct {
@@ -62,7 +92,12 @@ type workerStatus struct {
 	// route, and are counted where they went too.
 	Duplicates int64 `json:"duplicates"`
 	Unmatched  int64 `json:"unmatched"`
-	InHand     int   `json:"inHand"`
+	// Rate is messages a second, smoothed.
+	Rate float64 `json:"rate"`
+	// InHand are handlers that run, InHandMessages the messages that the worker
+	// holds for them.
+	InHand         int `json:"inHand"`
+	InHandMessages int `json:"inHandMessages"`
 }
 
 type tickStatus struct {
@@ -74,6 +109,7 @@ type tickStatus struct {
 	Started  int       `json:"started"`
 	Drained  int       `json:"drained"`
 	Freed    int       `json:"freed"`
+	Failed   bool      `json:"failed"`
 	Reason   string    `json:"reason"`
 }
 
@@ -81,19 +117,14 @@ func showStatus(ctx context.Context, s *streams, o *statusOptions) error {
 	if o.ticks < 0 {
 		return usage(errors.New("--ticks must not be negative"))
 	}
-	cfg, err := o.target.config(ctx)
+	k, err := o.target.stack(ctx, o.fleet)
 	if err != nil {
 		return err
 	}
-	outputs, err := o.target.outputs(ctx, cfg, o.fleet)
-	if err != nil {
-		return err
+	if o.watch {
+		return watchStatus(ctx, s, o, k)
 	}
-	table, err := output(outputs, o.fleet, "TableName")
-	if err != nil {
-		return err
-	}
-	state, err := readStatus(ctx, registry.New(cfg, table, o.fleet), o)
+	state, err := readStatus(ctx, k, o.ticks)
 	if err != nil {
 		return err
 	}
@@ -103,51 +134,109 @@ func showStatus(ctx context.Context, s *streams, o *statusOptions) error {
 	return state.print(s.out, time.Now())
 }
 
-func readStatus(ctx context.Context, r *registry.Registry, o *statusOptions) (fleetStatus, error) {
-	state := fleetStatus{Fleet: o.fleet, Workers: []workerStatus{}, Ticks: []tickStatus{}}
+func readStatus(ctx context.Context, k *stack, ticks int) (fleetStatus, error) {
+	state := fleetStatus{Fleet: k.fleet, Workers: []workerStatus{}, Ticks: []tickStatus{}, Warnings: []string{}}
+	r, err := k.registry()
+	if err != nil {
+		return state, err
+	}
+	url, err := k.output("QueueUrl")
+	if err != nil {
+		return state, err
+	}
+	q, err := askQueue(ctx, k.cfg, url)
+	if err != nil {
+		return state, err
+	}
+	state.Queue = queueStatus{q.visible, q.hidden, q.delayed}
+	if q.maxReceives == 0 {
+		state.Warnings = append(state.Warnings, "the queue has no redrive policy: a message that fails every time is tried until it is too old, and then it is gone")
+	}
+	controls, err := r.Controls(ctx)
+	if err != nil {
+		return state, err
+	}
+	state.Controls = statusOf(controls, time.Now())
 	seen, err := r.Snapshot(ctx)
 	if err != nil {
 		return state, err
 	}
 	for _, w := range seen.Workers {
-		state.Workers = append(state.Workers, workerStatus{
-			ID: w.ID(), Execution: w.Holder, State: string(w.State), Orders: string(w.Orders), Lane: w.Lane,
-			Since: w.ReservedAt.Time(), Reported: w.ReportedAt.Time(),
-			Handled: w.Handled, Failed: w.Failed, Filtered: w.Filtered, Duplicates: w.Duplicates, Unmatched: w.Unmatched, InHand: w.InHand,
-		})
+		state.Workers = append(state.Workers, statusOfWorker(w))
 	}
-	if o.ticks == 0 {
+	slices.SortFunc(state.Workers, func(a, b workerStatus) int {
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
+	})
+	if ticks == 0 {
 		return state, nil
 	}
-	ticks, err := r.Ticks(ctx, o.ticks)
+	records, err := r.Ticks(ctx, ticks)
 	if err != nil {
 		return state, err
 	}
-	for _, t := range ticks {
+	for _, t := range records {
 		state.Ticks = append(state.Ticks, tickStatus{
 			At: t.At.Time(), Visible: t.Visible, InFlight: t.InFlight, Workers: t.Workers, Wanted: t.Wanted,
-			Started: t.Started, Drained: t.Drained, Freed: t.Freed, Reason: t.Reason,
+			Started: t.Started, Drained: t.Drained, Freed: t.Freed, Failed: t.Failed, Reason: t.Reason,
 		})
 	}
 	return state, nil
 }
 
+func statusOf(c registry.Controls, now time.Time) controlStatus {
+	var s controlStatus
+	if c.Pause.Holds(now) {
+		s.Paused = c.Pause.String()
+	}
+	if c.Bounds.Holds(now) {
+		s.Scaled = c.Bounds.String()
+	}
+	return s
+}
+
+func statusOfWorker(w registry.Worker) workerStatus {
+	s := workerStatus{
+		ID: w.ID(), Execution: w.Holder, State: string(w.State), Orders: string(w.Orders), Lane: w.Lane,
+		Since: w.ReservedAt.Time(), Reported: w.ReportedAt.Time(),
+		Handled: w.Handled, Failed: w.Failed, Filtered: w.Filtered, Duplicates: w.Duplicates, Unmatched: w.Unmatched,
+		Rate: w.Rate, InHand: w.InHand, InHandMessages: w.InHandMessages,
+	}
+	if w.Ended {
+		s.State = "ended"
+	}
+	if w.Lane == string(fleet.Steps) && w.Seq > w.Settled {
+		// It polls, or has a batch that a handler works on.
+		s.InHand = 1
+	}
+	return s
+}
+
 // print writes the status for people. Times are how long ago.
 func (f fleetStatus) print(w io.Writer, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "fleet %s: %d workers\n", f.Fleet, len(f.Workers))
+	fmt.Fprintf(t, "fleet %s: %d workers; queue: %d visible, %d in flight, %d delayed\n",
+		f.Fleet, len(f.Workers), f.Queue.Visible, f.Queue.InFlight, f.Queue.Delayed)
+	if f.Controls.Paused != "" {
+		fmt.Fprintln(t, "paused", oneLine(f.Controls.Paused))
+	}
+	if f.Controls.Scaled != "" {
+		fmt.Fprintln(t, "scaled to", oneLine(f.Controls.Scaled))
+	}
+	for _, warning := range f.Warnings {
+		fmt.Fprintln(t, "Warning:", warning)
+	}
 	if len(f.Workers) > 0 {
-		fmt.Fprintln(t, "\nWORKER\tSTATE\tSINCE\tREPORTED\tHANDLED\tFAILED\tDUPLICATES\tIN HAND\tORDERS")
+		fmt.Fprintln(t, "\nWORKER\tSTATE\tSINCE\tREPORTED\tHANDLED\tFAILED\tDUPLICATES\tRATE\tIN HAND\tORDERS")
 	}
 	for _, k := range f.Workers {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n",
-			k.ID, k.State, ago(now, k.Since), ago(now, k.Reported), k.Handled, k.Failed, k.Duplicates, k.InHand, k.Orders)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f/s\t%d\t%s\n",
+			k.ID, k.State, ago(now, k.Since), ago(now, k.Reported), k.Handled, k.Failed, k.Duplicates, k.Rate, k.InHand, k.Orders)
 	}
 	if len(f.Ticks) > 0 {
 		fmt.Fprintln(t, "\nTICK\tREASON")
 	}
 	for _, k := range f.Ticks {
-		fmt.Fprintf(t, "%s\t%s\n", ago(now, k.At), k.Reason)
+		fmt.Fprintf(t, "%s\t%s\n", ago(now, k.At), oneLine(k.Reason))
 	}
 	return t.Flush()
 }

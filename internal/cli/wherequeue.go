@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
@@ -18,8 +19,13 @@ type queueState struct {
 }
 
 // sourceState asks SQS for the fleet's queue.
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 func (d *deadLetters) sourceState(ctx context.Context) (queueState, error) {
+	return askQueue(ctx, d.cfg, d.source)
+}
+
+// askQueue asks SQS for a queue as a whole.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+func askQueue(ctx context.Context, cfg aws.Config, url string) (queueState, error) {
 	var q queueState
 	counts := map[types.QueueAttributeName]*int{
 		types.QueueAttributeNameApproximateNumberOfMessages:           &q.visible,
@@ -30,13 +36,13 @@ func (d *deadLetters) sourceState(ctx context.Context) (queueState, error) {
 	for name := range counts {
 		names = append(names, name)
 	}
-	out, err := sqs.NewFromConfig(d.cfg).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &d.source, AttributeNames: names})
+	out, err := sqs.NewFromConfig(cfg).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
 	if err != nil {
-		return q, fmt.Errorf("ask for the depth of %s: %w", d.source, err)
+		return q, fmt.Errorf("ask for the depth of %s: %w", url, err)
 	}
 	for name, into := range counts {
 		if *into, err = strconv.Atoi(out.Attributes[string(name)]); err != nil {
-			return q, fmt.Errorf("the depth of %s: attribute %s: %w", d.source, name, err)
+			return q, fmt.Errorf("the depth of %s: attribute %s: %w", url, name, err)
 		}
 	}
 	policy := out.Attributes[string(types.QueueAttributeNameRedrivePolicy)]
@@ -48,14 +54,14 @@ func (d *deadLetters) sourceState(ctx context.Context) (queueState, error) {
 		MaxReceiveCount json.RawMessage `json:"maxReceiveCount"`
 	}
 	if err := json.Unmarshal([]byte(policy), &p); err != nil {
-		return q, fmt.Errorf("the redrive policy of %s: %w", d.source, err)
+		return q, fmt.Errorf("the redrive policy of %s: %w", url, err)
 	}
 	text, err := strconv.Unquote(string(p.MaxReceiveCount))
 	if err != nil {
 		text = string(p.MaxReceiveCount)
 	}
 	if q.maxReceives, err = strconv.Atoi(text); err != nil {
-		return q, fmt.Errorf("the redrive policy of %s: maxReceiveCount: %w", d.source, err)
+		return q, fmt.Errorf("the redrive policy of %s: maxReceiveCount: %w", url, err)
 	}
 	return q, nil
 }
