@@ -5,6 +5,7 @@ package function
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -83,6 +84,12 @@ func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput)
 	c, job, machine := s.fleet(), s.job(), s.text("WORKER_STATE_MACHINE")
 	if err := s.err(); err != nil {
 		return nil, err
+	}
+	if c.Lane == fleet.Steps {
+		// What ticks refuse takes no messages either.
+		if err := errors.Join(c.Validate(), job.Validate(c.Target)); err != nil {
+			return nil, err
+		}
 	}
 	lane, err := steps.New(cfg, c, job, machine)
 	if err != nil {

@@ -117,6 +117,7 @@ func TestThePumpIsWired(t *testing.T) {
 
 func TestTheStepsLaneIsWired(t *testing.T) {
 	inBubble(t, func(r *rig) {
+		r.variables["LANE"], r.variables["BATCHING_WINDOW_SECONDS"] = "steps", "0"
 		r.send(strings.Repeat("x", 200_000))
 		batch := invoke(r, Poll, `{"fleet":"jobs","worker":"a","execution":"worker-a-1","seq":0,"empty":0,"timeouts":{"heartbeat":9}}`)
 		assert.Equal(r, "transform", batch["next"])

@@ -130,10 +130,13 @@ type Pump struct {
 	guard    *duplicate.Guard
 }
 
-// New makes a pump.
+// New makes a pump. One of a fleet that is no longer in the stream lane sends its
+// worker home.
 func New(cfg aws.Config, c fleet.Settings) (*Pump, error) {
-	if err := Validate(c); err != nil {
-		return nil, err
+	if c.Lane == fleet.Stream {
+		if err := errors.Join(c.Validate(), Validate(c)); err != nil {
+			return nil, err
+		}
 	}
 	routes, err := route.Parse(c.Routes)
 	if err != nil {
@@ -209,7 +212,15 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(s.end.Add(settleMargin)) {
 		s.end = deadline.Add(-settleMargin)
 	}
-	worker, err := p.registry.TakeShift(ctx, s.post, token, now, s.busyUntil(now))
+	busyUntil, left := s.busyUntil(now), p.config.Lane != fleet.Stream
+	if left {
+		// The fleet was changed since the worker started, and no tick has told it yet.
+		// It must take no message: a job's has no handler here, and would be
+		// acknowledged as if it had been handled.
+		busyUntil = now
+		s.finish("go home", nil)
+	}
+	worker, err := p.registry.TakeShift(ctx, s.post, token, now, busyUntil)
 	var held *registry.HeldError
 	switch {
 	case errors.As(err, &held):
@@ -240,7 +251,7 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 	s.obey(worker)
 	out.Next = s.next
 	switch {
-	case out.Next == "go home" && worker.Stay && worker.Orders != registry.Drain:
+	case out.Next == "go home" && worker.Stay && worker.Orders != registry.Drain && !left:
 		out.Next = "report home"
 	case out.Next == "":
 		out.Next = "report home"

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/queue"
@@ -163,15 +165,28 @@ func (c *courier) conclude(ctx context.Context, request string, result handler.R
 				m.Outcome = Filtered
 			}
 		}
-		if c.stage == handler.Process && m.Outcome == Pending {
-			m.Outcome = Handled
-		}
 	}
-	if c.stage == handler.Transform && len(result.Kept) > 0 {
+	switch {
+	case c.stage == handler.Process:
+		// Only what the handler had: a message that is in no list stays pending, and
+		// fails.
+		c.mark(result.Kept, Handled)
+	case len(result.Kept) == 0:
+	case c.unprepared():
+		c.mark(result.Kept, Unstarted)
+	default:
 		return c.carry(ctx, b, handler.Process, result.Kept, c.key(c.execution, request))
 	}
 	b.Next, b.Event = settleNext, message.Event{Records: []message.Record{}}
 	return nil
+}
+
+// unprepared says whether the fleet was changed since the batch was polled, and
+// now waits for the end of what it starts: nobody holds the batch's message for
+// that, or knows the job.
+func (c *courier) unprepared() bool {
+	held := !slices.ContainsFunc(c.batch.Messages, func(m Item) bool { return !m.Kept })
+	return c.config.Waits(handler.Process) && !held || c.config.Target != fleet.Lambda && c.batch.Job == nil
 }
 
 // inTime says whether a handler that starts now ends while this invocation runs.

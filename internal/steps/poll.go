@@ -47,6 +47,10 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 		b.Next = "go home"
 	case worker.Orders == registry.HandOver || b.Seq >= lastBatch:
 		b.Next = "hand over"
+	case l.config.Lane != fleet.Steps:
+		// The fleet was changed since the worker started: of the stream lane's batches
+		// each message may have another handler.
+		b.Next = "go home"
 	case in.old() && !knowsOnly(l.config):
 		// A successor would get the same input: the autoscaler starts another worker.
 		b.Next = "go home"
