@@ -215,11 +215,12 @@ var wiring = map[string]func(function.Lookup) error{
 	"settle":     func(l function.Lookup) error { _, err := function.Settle(aws.Config{}, l); return err },
 }
 
-// words are the variables that are no number, as what works together.
+// words are the variables for which 1 does not do, as what works together.
 var words = map[string]string{
 	"LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync", "FIFO": "false",
 	"MAX_RECEIVE_COUNT": "5", "ROUTES": "", "UNMATCHED": "handler", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "small",
 	"SCALE_SCHEDULE": "", "GATE_ACTION": "hold",
+	"DRAIN_WITHIN_SECONDS": "0", "MAX_AGE_SECONDS": "0", "LAMBDA_CONCURRENCY": "0",
 }
 
 // reads are the variables that a function reads.

@@ -86,11 +86,9 @@ type Autoscaler struct {
 	keeper     *hold.Keeper
 }
 
-// New makes an autoscaler. A worker of the steps lane runs one batch at a time.
+// New makes an autoscaler.
 func New(cfg aws.Config, c Config) (*Autoscaler, error) {
-	if c.Lane == fleet.Steps {
-		c.Policy.Parallelism = 1
-	}
+	c.Policy = PolicyFor(c.Settings, c.Policy)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -207,7 +205,11 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, contr
 	t.sayDrained()
 	again := t.doubtful()
 	t.policy.StepLimit = min(t.policy.StepLimit, startsLimit-len(again))
-	decision := scale.Decide(t.observe(depth), t.policy)
+	observed, err := t.observe(ctx, depth)
+	if err != nil {
+		return Output{}, err
+	}
+	decision := scale.Decide(observed, t.policy)
 	reserved, err := t.commit(ctx, decision)
 	if err != nil {
 		return Output{}, err
@@ -218,6 +220,9 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, contr
 	}
 	if err := t.tend(ctx); err != nil {
 		t.notes += "; held messages: " + registry.Shorten(err.Error())
+	}
+	if err := t.remember(ctx, decision.Memory); err != nil {
+		t.notes += "; " + registry.Shorten(err.Error())
 	}
 	out := Output{Starts: []Start{}, Reason: decision.Reason + t.notes}
 	for _, w := range append(again, reserved...) {
@@ -234,9 +239,9 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, contr
 }
 
 // observe is what scale.Decide gets to see.
-func (t *tick) observe(depth queue.Depth) scale.Observation {
+func (t *tick) observe(ctx context.Context, depth queue.Depth) (scale.Observation, error) {
 	o := scale.Observation{
-		Visible: depth.Visible, InFlight: depth.InFlight, Delayed: depth.Delayed, BackingOff: t.backingOff(depth.InFlight),
+		Now: t.now.UTC(), Visible: depth.Visible, InFlight: depth.InFlight, Delayed: depth.Delayed, BackingOff: t.backingOff(depth.InFlight),
 		Deaths: t.control.Deaths,
 	}
 	if t.died != "" {
@@ -248,12 +253,14 @@ func (t *tick) observe(depth queue.Depth) scale.Observation {
 		o.Workers = append(o.Workers, scale.Worker{
 			ID: w.ID(), Parallelism: w.Parallelism, Live: w.Live(t.now, t.config.Liveness),
 			Draining: w.Orders == registry.Drain || t.sentHome(w), Since: w.ReservedAt.Time(),
+			Rate: w.Rate, Took: w.Took,
 		})
 	}
 	if t.control.SurplusSince != "" {
 		o.Surplus = t.now.Sub(t.control.SurplusSince.Time())
 	}
-	return o
+	err := t.recall(ctx, &o)
+	return o, err
 }
 
 // commit frees and reserves slots. It returns the new reservations.

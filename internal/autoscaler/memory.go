@@ -1,0 +1,58 @@
+package autoscaler
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/musterq/muster/internal/fleet"
+	"github.com/musterq/muster/internal/scale"
+)
+
+// oneReceive is the most messages of a receive: what an event has before anybody
+// has measured how many a batching window brings.
+const oneReceive = 10
+
+// PolicyFor is a policy with what follows from a fleet's settings: a worker of
+// the steps lane runs one batch at a time, and what promises rest on before
+// anything is measured.
+func PolicyFor(s fleet.Settings, p scale.Policy) scale.Policy {
+	if s.Lane == fleet.Steps {
+		p.Parallelism = 1
+	}
+	s.Process.Async = s.Mode == fleet.Async
+	p.BatchSize, p.Timeout = min(s.Batch(), oneReceive), s.Transform.Timeout+s.Process.Lasts()
+	p.Jobs = s.Target != fleet.Lambda
+	return p
+}
+
+// recall adds to an observation what ticks and workers have left. A memory that
+// cannot be read is none.
+func (t *tick) recall(ctx context.Context, o *scale.Observation) error {
+	tally, err := t.registry.Tally(ctx)
+	if err != nil {
+		return err
+	}
+	o.Done, o.Vain = tally.Done, tally.Vain
+	for _, w := range t.workers {
+		o.Done += w.Counts.Settled()
+	}
+	if tally.Memory == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(tally.Memory), &o.Memory); err != nil {
+		o.Memory = scale.Memory{}
+		t.notes += fmt.Sprintf("; the last tick's memory cannot be read and is dropped: %s", err)
+	}
+	return nil
+}
+
+// remember keeps what the next tick should know. Whoever comes last wins: it is
+// an estimate.
+func (t *tick) remember(ctx context.Context, m scale.Memory) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("write the tick's memory: %w", err)
+	}
+	return t.registry.Remember(ctx, string(text))
+}
