@@ -8,9 +8,9 @@ import (
 
 // unbuilt are the verbs of the design that nobody has built yet.
 var unbuilt = []string{
-	"simulate", "plan",
+	"plan",
 	"init", "validate", "deploy", "upgrade", "adopt", "destroy",
-	"explain", "logs",
+	"logs",
 }
 
 // newUnbuilt refuses them, so that nobody takes one for a misspelling.

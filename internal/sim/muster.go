@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -214,4 +215,10 @@ func (m Muster) bill(e *engine) []Line {
 		priced("Lambda: ticks, time", ticks*0.5*autoscalerMemory, "GB-s", priceGBSecond),
 		priced("SQS: ticks", ticks, "requests", priceSQS),
 	}
+}
+
+// Phase is when the first tick is: some time within the first period, by the seed,
+// for arrivals know nothing of ticks.
+func Phase(every time.Duration, seed uint64) time.Duration {
+	return time.Duration(rand.New(rand.NewPCG(seed, 4)).Int64N(int64(every/time.Second))) * time.Second
 }

@@ -5,6 +5,7 @@ import (
 	"html"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,8 +53,7 @@ func WriteSVG(w io.Writer, title string, interval time.Duration, cap int, result
 	for i, r := range results {
 		y := svgTop + legend*i
 		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="16" height="10" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n", svgLeft, y-10, colors[i%len(colors)], svgLeft+24, y,
-			html.EscapeString(fmt.Sprintf("%s (%s): handled within %s in %.1f%% of the intervals that the cap allows, %.0f handler-minutes of room, $%.2f",
-				r.Way, r.Settings, time.Duration(promise*float64(time.Second)), 100*r.Promise.Share(), r.PlaceMinutes, r.Dollars)))
+			html.EscapeString(fmt.Sprintf("%s: %.1f%% within %s, $%.2f (%s)", r.Way, 100*r.Promise.Share(), time.Duration(promise*float64(time.Second)), r.Dollars, r.Settings)))
 	}
 	last := 0.0
 	for _, r := range results {
@@ -94,7 +94,7 @@ func (p panel) draw(b *strings.Builder, y int, last float64, results []Result) {
 		x, _ := at(t, 0)
 		fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle" fill="#666">%s</text>`+"\n", x, y+panelHigh+15, brief(t))
 	}
-	for i, r := range results {
+	for i, r := range slices.Backward(results) { // the first lies on top
 		fmt.Fprintf(b, `<path d="%s" fill="%s" stroke="%s" stroke-width="1.5"/>`+"\n", p.path(r, at), p.fill(), p.stroke(i))
 	}
 	if p.mark > 0 {
