@@ -100,7 +100,7 @@ func (r *rig) worker(id string) hold.Task {
 func (r *rig) poll(id string, seq int64, request string) hold.Task {
 	r.Helper()
 	post := registry.Post{Worker: id, Execution: registry.HolderName(id, 1)}
-	_, err := r.registry.BeginBatch(r.Context(), post, seq, request, time.Now(), time.Now().Add(31*day))
+	_, err := r.registry.BeginBatch(r.Context(), post, seq, registry.Try{Request: request}, time.Now(), time.Now().Add(31*day))
 	require.NoError(r, err)
 	return hold.Task{Post: post, Seq: seq, Request: request}
 }

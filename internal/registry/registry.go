@@ -116,6 +116,8 @@ type Worker struct {
 	// Poll is the request that polled last: of a poll that is tried again only the
 	// last try's messages are handled.
 	Poll string `dynamo:",omitempty"`
+	// Try is the number of that try.
+	Try int
 	Counts
 }
 

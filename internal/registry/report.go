@@ -108,15 +108,24 @@ func (c Counts) set(u *dynamo.Update) *dynamo.Update {
 		Set("InHand", c.InHand).Set("InHandMessages", c.InHandMessages).Set("Rate", c.Rate).Set("Took", c.Took)
 }
 
+// Try is one try of a poll.
+type Try struct {
+	// Number counts the tries before it.
+	Number int
+	// Request names it.
+	Request string
+}
+
 // BeginBatch is a poll's report home in the steps lane: before it receives, it
 // says until when the handlers of what it finds may run. Repeating it with the
-// same seq is harmless, an older seq finds itself relieved. The request names
-// this try of the poll: the holds of an earlier try are void from here on.
-func (r *Registry) BeginBatch(ctx context.Context, p Post, seq int64, request string, now, busyUntil time.Time) (Worker, error) {
+// same seq is harmless, an older seq or try finds itself relieved. The holds of an
+// earlier try are void from here on; one that arrives late must not make void those
+// of a later one, whose task runs.
+func (r *Registry) BeginBatch(ctx context.Context, p Post, seq int64, t Try, now, busyUntil time.Time) (Worker, error) {
 	return r.write(ctx, p, r.at(p).
-		Set("Seq", seq).Set("Poll", request).Set("BusyUntil", busyUntil.UnixMilli()).
+		Set("Seq", seq).Set("Poll", t.Request).Set("Try", t.Number).Set("BusyUntil", busyUntil.UnixMilli()).
 		Set("State", Working).Set("ReportedAt", At(now)).
-		If("$ <= ?", "Seq", seq))
+		If("$ < ? OR ($ = ? AND (attribute_not_exists($) OR $ <= ?))", "Seq", seq, "Seq", seq, "Try", "Try", t.Number))
 }
 
 // ExtendBatch says that a handler of the batch is about to start and may run

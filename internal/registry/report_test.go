@@ -84,7 +84,7 @@ func TestEndShift(t *testing.T) {
 
 func TestBeginBatch(t *testing.T) {
 	begin := func(r *rig) (registry.Worker, error) {
-		return r.BeginBatch(r.Context(), post, 5, "request-5", minute1.Time(), minute9.Time())
+		return r.BeginBatch(r.Context(), post, 5, registry.Try{Request: "request-5"}, minute1.Time(), minute9.Time())
 	}
 	after := slot(batch(5, 4), polled, reportedAt(minute1), busyUntil(minute9))
 	cases(t, map[string]write{
@@ -92,6 +92,7 @@ func TestBeginBatch(t *testing.T) {
 		"the next":                   {before: slot(batch(4, 4)), do: begin, after: after},
 		"once more":                  {before: after, do: begin, after: after},
 		"once more, another request": {before: slot(batch(5, 4), func(w *registry.Worker) { w.Poll = "request-4" }), do: begin, after: after},
+		"late, after the next try":   {before: slot(batch(5, 4), func(w *registry.Worker) { w.Poll, w.Try = "request-6", 1 }), do: begin, err: registry.ErrRelieved},
 		"brings orders back":         {before: slot(drained, batch(4, 4)), do: begin, after: slot(drained, batch(5, 4), polled, reportedAt(minute1), busyUntil(minute9))},
 		"late, after the next":       {before: slot(batch(6, 5)), do: begin, err: registry.ErrRelieved},
 		"of another execution":       {before: slot(batch(4, 4), heldBy("worker-a-4")), do: begin, err: registry.ErrRelieved},
@@ -166,7 +167,7 @@ func TestReportsThatCannotBeMadeSayWhy(t *testing.T) {
 		assert.Equal(r, 1, read())
 		mend()
 		r.runtime.Router.Faults.Add(api.Fault{Service: "dynamodb", Operation: "UpdateItem", Kind: api.Fail, Error: api.Errorf("AccessDeniedException", "no writing")})
-		_, err = r.BeginBatch(r.Context(), post, 5, "request-5", minute1.Time(), minute9.Time())
+		_, err = r.BeginBatch(r.Context(), post, 5, registry.Try{Request: "request-5"}, minute1.Time(), minute9.Time())
 		assert.ErrorContains(r, err, "report of worker a: ")
 		assert.ErrorContains(r, err, "no writing")
 	})

@@ -76,7 +76,7 @@ func TestAMessageOnWhichSomebodyWorks(t *testing.T) {
 		s, err := r.registry.Snapshot(r.Context())
 		require.NoError(r, err)
 		require.NoError(r, r.registry.Commit(r.Context(), s.Control, registry.Change{Control: s.Control, Reserve: []registry.Worker{other}}))
-		_, err = r.registry.BeginBatch(r.Context(), registry.Post{Worker: other.ID(), Execution: other.Holder}, 1, "request-9", time.Now(), time.Now())
+		_, err = r.registry.BeginBatch(r.Context(), registry.Post{Worker: other.ID(), Execution: other.Holder}, 1, registry.Try{Request: "request-9"}, time.Now(), time.Now())
 		require.NoError(r, err)
 		_, err = r.registry.TakeHold(r.Context(), registry.Hold{Item: ids[0], Worker: other.ID(), Execution: other.Holder, Seq: 1, Request: "request-9"}, registry.Hold{})
 		require.NoError(r, err)

@@ -25,11 +25,31 @@ type PollInput struct {
 	// Timeouts of the execution's input. Nil in one of an older definition, without
 	// Heartbeat in one that an older autoscaler started.
 	Timeouts *Timeouts `json:"timeouts"`
+	// Try counts the tries of the state before this one, Started is when the
+	// execution began. Neither is in an execution of an older definition.
+	Try     int              `json:"try"`
+	Started registry.Instant `json:"started"`
 }
 
 // old says whether the execution has but the states of an older definition, or
 // lacks the input that the others need.
 func (in PollInput) old() bool { return in.Timeouts == nil || in.Timeouts.Heartbeat == 0 }
+
+const (
+	// executionLife is how long an execution may last.
+	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+	executionLife = 365 * 24 * time.Hour
+	// youth is how long an execution goes on whatever it begins may take: a task of a
+	// year would otherwise never begin.
+	youth = 24 * time.Hour
+)
+
+// tooOld says whether what the execution began now might outlast it. A task that
+// still runs then is lost, though it beats.
+func (in PollInput) tooOld(c fleet.Settings, now time.Time) bool {
+	started := in.Started.Time()
+	return !started.IsZero() && now.Sub(started) > youth && now.Add(busyFor(c)).After(started.Add(executionLife))
+}
 
 // Poll reports home, then receives a batch. request names this invocation.
 func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, error) {
@@ -37,7 +57,7 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 	b := Batch{Seq: in.Seq + 1, Empty: in.Empty, Event: message.Event{Records: []message.Record{}}, Messages: []Item{}}
 	busyUntil := now.Add(busyFor(l.config))
 	b.BusyUntil = string(registry.At(busyUntil))
-	worker, err := l.registry.BeginBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, b.Seq, request, now, busyUntil)
+	worker, err := l.registry.BeginBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, b.Seq, registry.Try{Number: in.Try, Request: request}, now, busyUntil)
 	switch {
 	case errors.Is(err, registry.ErrRelieved):
 		b.Next = "relieved"
@@ -45,7 +65,7 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 		return b, err
 	case worker.Orders == registry.Drain:
 		b.Next = "go home"
-	case worker.Orders == registry.HandOver || b.Seq >= lastBatch:
+	case worker.Orders == registry.HandOver, b.Seq >= lastBatch, in.tooOld(l.config, now):
 		b.Next = "hand over"
 	case l.config.Lane != fleet.Steps:
 		// The fleet was changed since the worker started: of the stream lane's batches
