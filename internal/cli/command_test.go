@@ -142,7 +142,7 @@ func TestUsage(t *testing.T) {
 		want string
 	}{
 		"unknown verb":         {[]string{"frobnicate"}, `muster: unknown command "frobnicate" for "muster"`},
-		"unbuilt verb":         {[]string{"simulate"}, "muster: muster simulate is not built yet\n"},
+		"unbuilt verb":         {[]string{"logs"}, "muster: muster logs is not built yet\n"},
 		"unbuilt, with flags":  {[]string{"deploy", "orders", "--region", "eu-west-1"}, "muster: muster deploy is not built yet\n"},
 		"unbuilt, with help":   {[]string{"plan", "orders", "--help"}, "muster: muster plan is not built yet\n"},
 		"unknown flag":         {[]string{"run", "--frobnicate"}, "muster: unknown flag: --frobnicate"},
@@ -217,7 +217,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	p := muster(t, 0, ".")
-	for _, verb := range []string{"demo", "run", "up", "send", "status", "failures", "where", "dlq", "pause", "resume", "drain", "scale", "wake", "stop", "version"} {
+	for _, verb := range []string{"demo", "run", "up", "send", "status", "explain", "failures", "where", "dlq", "pause", "resume", "drain", "scale", "wake", "stop", "version"} {
 		assert.Regexp(t, `(?m)^  `+verb+` +[A-Z]`, p.stdout.String())
 	}
 	for _, verb := range append([]string{demoCommand}, unbuilt...) {

@@ -48,11 +48,17 @@ func Start[I, O any](lookup Lookup, wire Wire[I, O]) error {
 	return nil
 }
 
-// Autoscaler is one tick: the Assess state of the autoscaler.
-func Autoscaler(cfg aws.Config, lookup Lookup) (func(context.Context, autoscaler.Input) (autoscaler.Output, error), error) {
+// AutoscalerConfig reads what a tick needs, as [Autoscaler] does.
+func AutoscalerConfig(lookup Lookup) (autoscaler.Config, error) {
 	s := settings{lookup: lookup}
 	c := s.autoscaler()
-	if err := s.err(); err != nil {
+	return c, s.err()
+}
+
+// Autoscaler is one tick: the Assess state of the autoscaler.
+func Autoscaler(cfg aws.Config, lookup Lookup) (func(context.Context, autoscaler.Input) (autoscaler.Output, error), error) {
+	c, err := AutoscalerConfig(lookup)
+	if err != nil {
 		return nil, err
 	}
 	a, err := autoscaler.New(cfg, c)
