@@ -4,10 +4,22 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
+)
+
+const (
+	// together is how many holds a tick tends at a time, beside hiding messages.
+	together = 16
+	// tendWithin is how long that takes at most: thousands of messages that were
+	// received at once are to be kept at once, and a tick has more to do. The next
+	// one goes on.
+	tendWithin = 20 * time.Second
 )
 
 // Due says whether a tick hides a held message on, and so must know whether its
@@ -26,35 +38,58 @@ func Due(h registry.Hold, now time.Time) bool {
 // tasks that are over, and clears away what is void.
 //
 // Ticks may run twice, or at once: every write is conditional, and what is sent
-// is claimed first, so by must be another each time. The errors of some do not keep it from the others.
+// is claimed first, so by must be another each time. The errors of some do not
+// keep it from the others. Hiding comes first, for all: however much else there is
+// to do, and whatever of that fails, nothing that runs becomes visible meanwhile.
 func (k *Keeper) Tend(ctx context.Context, by string, now time.Time, holds []registry.Hold, workers map[string]registry.Worker) error {
-	var hide []queue.Held
-	var errs []error
-	for _, h := range holds {
+	runs := func(h registry.Hold) bool {
 		w := workers[h.Worker]
-		runs := h.Stands(w) && !w.Ended
-		var err error
-		switch {
-		case runs && h.Object != "" && !h.Kept && now.Sub(h.ReceivedAt()) >= keepAfter:
-			if h, err = k.keep(ctx, h); !h.Kept {
-				hide = append(hide, inQueue(h)...)
-			}
-		case runs && Due(h, now):
+		return h.Stands(w) && !w.Ended
+	}
+	var hide []queue.Held
+	for _, h := range holds {
+		if runs(h) && Due(h, now) {
 			hide = append(hide, inQueue(h)...)
-		case runs:
-		case h.Kept:
-			err = k.resend(ctx, by, now, h, w)
-		case !h.Stands(w):
-			if err = k.registry.EndHold(ctx, h); err == nil {
-				err = k.forget(ctx, h.Object)
-			}
-		}
-		if !errors.Is(err, registry.ErrMoved) {
-			errs = append(errs, err)
 		}
 	}
 	_, err := k.queue.Hide(ctx, hide, func(queue.Held) time.Duration { return k.leaseTime() })
-	return errors.Join(append(errs, err, k.show(ctx, hide))...)
+	errs := []error{err, k.show(ctx, hide)}
+
+	ctx, done := context.WithTimeout(ctx, tendWithin)
+	defer done()
+	var mu sync.Mutex
+	var all errgroup.Group
+	all.SetLimit(together)
+	for _, h := range holds {
+		all.Go(func() error {
+			if err := k.tend(ctx, by, now, h, workers[h.Worker], runs(h)); err != nil && !errors.Is(err, registry.ErrMoved) {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
+			return nil // the others are tended all the same
+		})
+	}
+	_ = all.Wait() // no error is returned
+	return errors.Join(errs...)
+}
+
+// tend does what is to be done about one hold, beside hiding its message.
+func (k *Keeper) tend(ctx context.Context, by string, now time.Time, h registry.Hold, w registry.Worker, runs bool) error {
+	switch {
+	case runs && h.Object != "" && !h.Kept && now.Sub(h.ReceivedAt()) >= keepAfter:
+		_, err := k.keep(ctx, h)
+		return err
+	case runs:
+	case h.Kept:
+		return k.resend(ctx, by, now, h, w)
+	case !h.Stands(w):
+		if err := k.registry.EndHold(ctx, h); err != nil {
+			return err
+		}
+		return k.forget(ctx, h.Object)
+	}
+	return nil
 }
 
 // show makes visible what a tick hid and somebody had returned meanwhile: it

@@ -1,6 +1,7 @@
 package hold_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -239,5 +240,40 @@ func TestTwoTicksAtOnce(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		assert.Equal(r, queue.Depth{Visible: 1}, r.depth(r.config.QueueURL))
+	})
+}
+
+// TestWhatCannotBeKeptStaysHidden whatever becomes of the attempt to keep it.
+func TestWhatCannotBeKeptStaysHidden(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.send("job")
+		r.takes(r.worker("a"))
+		r.ticks(6 * time.Hour)
+		r.fault("dynamodb", "UpdateItem", api.Fail, 1)
+		assert.Error(r, r.tick())
+		time.Sleep(heartbeat)
+		assert.Equal(r, queue.Depth{InFlight: 1}, r.depth(r.config.QueueURL))
+		assert.False(r, r.held().Kept)
+		require.NoError(r, r.tick())
+		assert.True(r, r.held().Kept)
+	})
+}
+
+// TestATickHidesFirst what runs, though it takes long to keep other messages.
+func TestATickHidesFirst(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.send("old")
+		r.takes(r.worker("a"))
+		r.ticks(6 * time.Hour)
+		r.send("new")
+		r.takes(r.worker("b"))
+		time.Sleep(heartbeat)
+		r.runtime.Router.Faults.Add(api.Fault{Service: "s3", Operation: "HeadObject", Kind: api.Delay, For: 2 * time.Minute})
+		began := time.Now()
+		assert.ErrorIs(r, r.tick(), context.DeadlineExceeded)
+		assert.Less(r, time.Since(began), 30*time.Second)
+		time.Sleep(began.Add(heartbeat).Sub(time.Now()))
+		assert.Equal(r, queue.Depth{InFlight: 2}, r.depth(r.config.QueueURL))
+		time.Sleep(time.Hour)
 	})
 }
