@@ -225,13 +225,18 @@ func (l *ledger) jobInvoked(payload []byte, out *lambda.InvokeOutput, err error)
 		MessageID string `json:"messageId"`
 		TaskToken string `json:"taskToken"`
 	}
-	if json.Unmarshal(payload, &input) != nil || input.MessageID == "" || input.TaskToken != "" {
+	if json.Unmarshal(payload, &input) != nil || input.MessageID == "" {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.entry(input.MessageID)
 	switch {
+	case input.TaskToken != "":
+		// How it ended its report says, whatever becomes of the command.
+		t := l.task(input.TaskToken)
+		t.message = r
+		l.conclude(t)
 	case err != nil:
 		l.failed(r, "process: the answer did not come: "+err.Error())
 	case out == nil:

@@ -55,6 +55,7 @@ func asyncEnded(condition, destination string) api.Event {
 
 func TestLedgerFollowsTasks(t *testing.T) {
 	const callback = `{"Records":[{"messageId":"m"}],"taskToken":"t"}`
+	const nested = `{"messageId":"m","taskToken":"t"}`
 	in := receive("r", "m", "h", "1")
 	for name, c := range map[string]struct {
 		callback bool
@@ -78,6 +79,9 @@ func TestLedgerFollowsTasks(t *testing.T) {
 		"a handler reports a failure":           {true, []api.Event{in, invoke("process", callback, "", "null"), reported("SendTaskFailure")}, unfinished},
 		"an execution's command ends well":      {false, []api.Event{in, invoke(jobName, `{"messageId":"m"}`, "", "null"), remove("h")}, handled},
 		"an execution's command fails":          {false, []api.Event{in, invoke(jobName, `{"messageId":"m"}`, "Unhandled", "null"), remove("h")}, lost},
+		"an execution's command reports":        {true, []api.Event{in, reported("SendTaskSuccess"), invoke(jobName, nested, "", "null"), remove("h")}, handled},
+		"its report is told late":               {true, []api.Event{in, reported("SendTaskSuccess"), remove("h"), invoke(jobName, nested, "", "null")}, handled},
+		"an execution's command is silent":      {true, []api.Event{in, invoke(jobName, nested, "Unhandled", "null")}, unfinished},
 		"an event is accepted":                  {false, []api.Event{in, asyncInvoke("m"), remove("h")}, unfinished},
 		"an event ends well":                    {false, []api.Event{in, asyncInvoke("m"), remove("h"), asyncEnded("Success", "")}, handled},
 		"an event is given up":                  {false, []api.Event{in, asyncInvoke("m"), remove("h"), asyncEnded("RetriesExhausted", "")}, lost},
