@@ -56,10 +56,13 @@ func TestWhatWorks(t *testing.T) {
 
 func TestWhatCannotWork(t *testing.T) {
 	for says, s := range map[string]fleet.Settings{
-		"BodiesInState is never and ProcessTimeoutSeconds is 841: ":          settings(noBodies, takes(841*time.Second)),
-		"Target is ecs and Lane is stream: ":                                 settings(job(fleet.ECS), func(s *fleet.Settings) { s.Lane = fleet.Stream }),
-		"Mode is callback and Lane is stream: ":                              settings(callback, func(s *fleet.Settings) { s.Lane = fleet.Stream }),
-		"Target is execution and Mode is async: ":                            settings(job(fleet.Execution), func(s *fleet.Settings) { s.Mode = fleet.Async }),
+		"BodiesInState is never and ProcessTimeoutSeconds is 841: ": settings(noBodies, takes(841*time.Second)),
+		"Target is ecs and Lane is stream: ":                        settings(job(fleet.ECS), func(s *fleet.Settings) { s.Lane = fleet.Stream }),
+		"Mode is callback and Lane is stream: ":                     settings(callback, func(s *fleet.Settings) { s.Lane = fleet.Stream }),
+		"Target is execution and Mode is async: ":                   settings(job(fleet.Execution), func(s *fleet.Settings) { s.Mode = fleet.Async }),
+		"TransformTimeoutSeconds is 841 and TransformMode is sync: ": settings(func(s *fleet.Settings) {
+			s.Transform = handler.Target{ARN: "arn:transform", Timeout: 841 * time.Second}
+		}),
 		"TransformMode is async: ":                                           settings(func(s *fleet.Settings) { s.TransformMode = fleet.Async }),
 		"ProcessHandler is empty: ":                                          settings(func(s *fleet.Settings) { s.Process.ARN = "" }),
 		"the queue is FIFO and its tasks may take 2592000 seconds, ":         settings(callback, func(s *fleet.Settings) { s.Fifo = true }),
