@@ -33,7 +33,7 @@ func (t *tick) recall(ctx context.Context, o *scale.Observation) error {
 	if err != nil {
 		return err
 	}
-	o.Done, o.Vain = tally.Done, tally.Vain
+	o.Done, o.Vain, o.Took, o.Event = tally.Done, tally.Vain, tally.Took, tally.Event
 	for _, w := range t.workers {
 		o.Done += w.Counts.Settled()
 	}

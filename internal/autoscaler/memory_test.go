@@ -41,13 +41,13 @@ func TestATickRemembers(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.config.Policy.MessagesPerWorker, r.config.Policy.DrainWithin = 0, 5*time.Minute
 		r.hold(registry.Control{}, slot("a", handled(10), paced(10, 2)), slot("b", handled(20)))
-		require.NoError(r, r.registry.CountHome(r.Context(), registry.Counts{Handled: 100}, false))
+		require.NoError(r, r.registry.CountHome(r.Context(), registry.Worker{Counts: registry.Counts{Handled: 100}}, false))
 		out := r.ticks(scheduled)
 		assert.Contains(r, out.Reason, "0 wanted to drain within 5m0s; a worker handles 10 a second (measured), 0 a second arrive")
 		assert.JSONEq(r, `{"at":"2000-01-01T00:10:00Z","done":130,"took":2,"event":10,"sampled":"2000-01-01T00:10:00Z"}`, r.memory())
 
 		time.Sleep(time.Minute)
-		require.NoError(r, r.registry.CountHome(r.Context(), registry.Counts{Handled: 50, Failed: 40}, true))
+		require.NoError(r, r.registry.CountHome(r.Context(), registry.Worker{Counts: registry.Counts{Handled: 50, Failed: 40}}, true))
 		r.send(40)
 		r.ticks(scheduled)
 		assert.JSONEq(r, `{"at":"2000-01-01T00:11:00Z","depth":40,"visible":40,"done":220,"vain":1,"took":2,"event":10,
@@ -81,7 +81,7 @@ func TestGhostsAreRemembered(t *testing.T) {
 		r.runtime.SQS.SetOptions(ghosts(30))
 		assert.Len(r, r.ticks(scheduled).Starts, 3)
 		for _, w := range r.snapshot().Workers {
-			require.NoError(r, r.registry.CountHome(r.Context(), registry.Counts{}, true))
+			require.NoError(r, r.registry.CountHome(r.Context(), registry.Worker{}, true))
 			require.NoError(r, r.registry.Commit(r.Context(), r.snapshot().Control, registry.Change{Free: []registry.Worker{w}}))
 		}
 		time.Sleep(time.Minute)

@@ -261,8 +261,8 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 	}
 	if out.Next == "go home" {
 		// Where it cannot be counted the shift failed, and the next one tries again.
-		vain := worker.Orders != registry.Drain && s.counts.Settled() == 0 && !s.found
-		return out, p.registry.CountHome(ctx, s.counts, vain)
+		vain := worker.Orders != registry.Drain && worker.Counts.Settled() == 0 && !s.found
+		return out, p.registry.CountHome(ctx, worker, vain)
 	}
 	return out, nil
 }

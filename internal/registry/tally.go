@@ -20,6 +20,10 @@ type Tally struct {
 	Done int64
 	// Vain is how many of them had found none.
 	Vain int64
+	// Took and Event are how many seconds an event kept its place and how many
+	// messages it had, as the last of them that knew had measured. 0 if none did.
+	Took  float64
+	Event float64
 	// Memory is what the last tick left to the next, as JSON.
 	Memory string `dynamo:",omitempty"`
 }
@@ -40,16 +44,19 @@ func (r *Registry) Tally(ctx context.Context) (Tally, error) {
 // CountHome leaves what a worker did, which is about to go home. vain is true of
 // one that went by itself and never found a message. One whose reply is lost may
 // count twice.
-func (r *Registry) CountHome(ctx context.Context, c Counts, vain bool) error {
-	done, looked := c.Settled(), 0
+func (r *Registry) CountHome(ctx context.Context, w Worker, vain bool) error {
+	done, looked := w.Counts.Settled(), 0
 	if vain {
 		looked = 1
 	}
 	if done == 0 && !vain {
 		return nil
 	}
-	err := r.table.Update("Fleet", r.fleet).Range("Item", tallyItem).Add("Done", done).Add("Vain", looked).Run(ctx)
-	if err != nil {
+	u := r.table.Update("Fleet", r.fleet).Range("Item", tallyItem).Add("Done", done).Add("Vain", looked)
+	if w.Took > 0 && w.Parallelism > 0 {
+		u.Set("Took", w.Took).Set("Event", w.Rate*w.Took/float64(w.Parallelism))
+	}
+	if err := u.Run(ctx); err != nil {
 		return fmt.Errorf("count a worker that goes home: %w", err)
 	}
 	return nil

@@ -15,16 +15,18 @@ func TestTally(t *testing.T) {
 		tally, err := r.Tally(r.Context())
 		require.NoError(r, err)
 		assert.Zero(r, tally)
-		require.NoError(r, r.CountHome(r.Context(), registry.Counts{}, false))
+		require.NoError(r, r.CountHome(r.Context(), registry.Worker{}, false))
 		assert.Empty(r, r.items("jobs"), "nothing is to be counted")
 
-		require.NoError(r, r.CountHome(r.Context(), registry.Counts{Handled: 1, Failed: 10, Filtered: 100, Duplicates: 1000, Unmatched: 10000}, false))
+		require.NoError(r, r.CountHome(r.Context(), registry.Worker{
+			Parallelism: 5, Counts: registry.Counts{Handled: 1, Failed: 10, Filtered: 100, Duplicates: 1000, Unmatched: 10000, Rate: 10, Took: 4},
+		}, false))
 		require.NoError(r, r.Remember(r.Context(), `{"depth":1}`))
-		require.NoError(r, r.CountHome(r.Context(), registry.Counts{}, true))
+		require.NoError(r, r.CountHome(r.Context(), registry.Worker{Parallelism: 2}, true))
 		require.NoError(r, r.Remember(r.Context(), `{"depth":2}`))
 		tally, err = r.Tally(r.Context())
 		require.NoError(r, err)
-		assert.Equal(r, registry.Tally{Fleet: "jobs", Item: "tally", Done: 1111, Vain: 1, Memory: `{"depth":2}`}, tally)
+		assert.Equal(r, registry.Tally{Fleet: "jobs", Item: "tally", Done: 1111, Vain: 1, Took: 4, Event: 8, Memory: `{"depth":2}`}, tally)
 		assert.Empty(r, r.workers(), "it is no slot")
 	})
 }

@@ -60,7 +60,7 @@ const (
 // see is the memory with what a tick observes, but for what it decides.
 func (m Memory) see(o Observation) Memory {
 	m.lookForGhosts(o)
-	m.measure(o.Workers)
+	m.measure(o)
 	depth := m.depth(o)
 	done := max(0, o.Done-m.Done)
 	arrived := max(0, depth-m.Depth+clamp(float64(done)))
@@ -83,15 +83,18 @@ func (m Memory) depth(o Observation) int { return max(0, o.depth()-min(m.Ghosts,
 func (m Memory) visible(o Observation) int { return max(0, o.Visible-m.Ghosts) }
 
 // measure learns from the workers how long events take and how many messages
-// they have.
-func (m *Memory) measure(workers []Worker) {
+// they have: from those that work, or else from one that did since the last tick.
+func (m *Memory) measure(o Observation) {
 	var n, took, event float64
-	for _, w := range workers {
+	for _, w := range o.Workers {
 		if w.Live && w.Took > 0 && w.Rate > 0 && w.Parallelism > 0 {
 			n++
 			took += w.Took
 			event += w.Rate * w.Took / float64(w.Parallelism)
 		}
+	}
+	if n == 0 && o.Took > 0 && o.Event > 0 && o.Done > m.Done {
+		n, took, event = 1, o.Took, o.Event
 	}
 	if n == 0 {
 		return

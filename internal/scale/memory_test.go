@@ -120,7 +120,11 @@ func TestPaceIsSmoothed(t *testing.T) {
 	assert.InDelta(t, 2.4, s.memory.Took, 1e-9)
 	assert.InDelta(t, 7.9, s.memory.Event, 1e-9)
 	s.tick(scale.Observation{})
+	s.tick(scale.Observation{Took: 9, Event: 9})
 	assert.InDelta(t, 2.4, s.memory.Took, 1e-9, "what is known stays known while nobody works")
+	s.tick(scale.Observation{Done: 10, Took: 12.4, Event: 17.9})
+	assert.InDelta(t, 5.4, s.memory.Took, 1e-9, "one worked between two ticks")
+	assert.InDelta(t, 10.9, s.memory.Event, 1e-9)
 }
 
 func TestMemoryTravels(t *testing.T) {

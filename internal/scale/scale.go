@@ -126,6 +126,11 @@ type Observation struct {
 	Done int64
 	// Vain is how many workers went home, ever, without having found a message.
 	Vain int64
+	// Took and Event are how many seconds an event kept its place, and how many
+	// messages it had, as the last worker had measured that went home. 0 if none
+	// has.
+	Took  float64
+	Event float64
 	// Memory is what the tick before left.
 	Memory Memory
 }

@@ -76,7 +76,7 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 		b.Next = "go home"
 	}
 	if b.Next == "go home" {
-		return b, l.registry.CountHome(ctx, worker.Counts, false)
+		return b, l.registry.CountHome(ctx, worker, false)
 	}
 	if b.Next != "" {
 		return b, nil
@@ -95,7 +95,7 @@ func (l *Lane) Poll(ctx context.Context, request string, in PollInput) (Batch, e
 		b.Next = "poll"
 		if !worker.Stay && time.Duration(b.Empty)*time.Second >= l.config.Idle {
 			b.Next = "go home"
-			return b, l.registry.CountHome(ctx, worker.Counts, worker.Counts.Settled() == 0 && worker.Settled == 0)
+			return b, l.registry.CountHome(ctx, worker, worker.Counts.Settled() == 0 && worker.Settled == 0)
 		}
 		return b, nil
 	}
