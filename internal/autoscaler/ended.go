@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -17,6 +18,7 @@ import (
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/hold"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/steps"
 )
 
 // end is what is known of an execution that has ended.
@@ -153,13 +155,13 @@ func (t *tick) questionable(w registry.Worker) bool {
 // canRunUntil is when nothing that an ended execution started can run any more,
 // in milliseconds since 1970. A pump has said so itself. In the steps lane the
 // state machine started handlers up to the moment it ended, and a courier may
-// up to the moment it is marked as ended: now. A task may run until its next
-// beat is refused.
+// for a while after it asked the registry, which it may have done until it is
+// marked as ended: now. A task may run until its next beat is refused.
 func (t *tick) canRunUntil(w registry.Worker) int64 {
 	if w.Lane == string(fleet.Stream) || w.BusyUntil == 0 {
 		return w.BusyUntil
 	}
-	return t.now.Add(hold.Linger(t.config.Settings) + registry.ClockMargin).UnixMilli()
+	return hold.Over(t.config.Settings, time.Now().Add(steps.Confirmed)).UnixMilli()
 }
 
 // describe looks a worker's execution up. One that does not exist is not known

@@ -61,11 +61,11 @@ func TestEnds(t *testing.T) {
 		"an event, steps, a handler runs": {
 			// The longer time-out from now on, and 15 seconds for clocks that differ.
 			before: slot("a", inSteps, busyUntil("2000-01-01T00:20:00.000Z")), trigger: event("worker-a-1", "ABORTED", ""), deaths: 1,
-			after: slot("a", inSteps, ended, draining, busyUntil("2000-01-01T00:10:45.000Z")),
+			after: slot("a", inSteps, ended, draining, busyUntil("2000-01-01T00:11:10.000Z")),
 		},
 		"an event, steps, a late handler runs": {
 			before: slot("a", inSteps, busyUntil(minute9)), trigger: event("worker-a-1", "ABORTED", ""), deaths: 1,
-			after: slot("a", inSteps, ended, draining, busyUntil("2000-01-01T00:10:45.000Z")),
+			after: slot("a", inSteps, ended, draining, busyUntil("2000-01-01T00:11:10.000Z")),
 		},
 		"an event, it is known": {
 			before: slot("a", inSteps, ended, draining, busyUntil("2000-01-01T00:10:30.000Z")), trigger: event("worker-a-1", "FAILED", ""), deaths: 1,

@@ -83,7 +83,7 @@ func TestHeldMessages(t *testing.T) {
 				got := r.snapshot().Workers[0]
 				assert.Equal(r, c.ended, got.Ended)
 				if c.ended {
-					assert.Equal(r, now.Time().Add(135*time.Second).UnixMilli(), got.BusyUntil)
+					assert.Equal(r, now.Time().Add(160*time.Second).UnixMilli(), got.BusyUntil)
 				}
 				assert.Equal(r, c.hidden, r.hidden())
 			})
@@ -102,7 +102,7 @@ func TestASilentWorkerThatWaits(t *testing.T) {
 		r.run(w, "FAILED")
 		r.ticks(scheduled)
 		assert.True(r, r.snapshot().Workers[0].Ended)
-		time.Sleep(2*time.Minute + 15*time.Second)
+		time.Sleep(2*time.Minute + 40*time.Second)
 		r.ticks(scheduled)
 		assert.Empty(r, r.snapshot().Workers)
 	})

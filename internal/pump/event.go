@@ -127,10 +127,12 @@ func (s *shift) stage(ctx context.Context, e *event, stage handler.Stage, target
 			return nil
 		}
 		covered := s.hand.covered(ctx, records, target.Lasts(), later)
+		own := s.own(ctx, e, covered, target.Lasts()+later)
+		// Asked last: the above may have taken long.
 		if !s.mayStart(target.Lasts()) {
 			return nil
 		}
-		return s.own(ctx, e, covered, target.Lasts()+later)
+		return own
 	}
 	result, err := s.invoker.Run(ctx, stage, target, e.kept, gate)
 	if err != nil {

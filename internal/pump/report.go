@@ -9,9 +9,9 @@ import (
 )
 
 // busyUntil is the promise of a report sent now: what it lets start will have
-// ended by then.
+// ended by then, though it arrive late, and by any clock.
 func (s *shift) busyUntil(sent time.Time) time.Time {
-	return sent.Add(lease + s.handlers() + registry.ClockMargin)
+	return sent.Add(lease + arrival + s.handlers() + registry.ClockMargin)
 }
 
 // reportHome reports every minute. While a report fails it is repeated every

@@ -272,9 +272,9 @@ func TestASecondPumpWaits(t *testing.T) {
 		<-time.After(70 * time.Second)
 		out, err := r.shift("t2")
 		require.NoError(r, err)
-		// The first reported at 00:01:00: 100 s of lease, a handler of 10 s, 15 s
-		// for clocks that differ, and one second.
-		assert.Equal(r, pump.Output{Next: "wait", Shift: 4, WaitUntil: "2000-01-01T00:03:06.000Z"}, out)
+		// The first reported at 00:01:00: 100 s of lease, 15 s for a late arrival, a
+		// handler of 10 s, 15 s for clocks that differ, and one second.
+		assert.Equal(r, pump.Output{Next: "wait", Shift: 4, WaitUntil: "2000-01-01T00:03:21.000Z"}, out)
 		assert.Equal(r, "t1", r.worker().Token)
 		assert.Equal(r, "go home", (<-first).Next)
 		r.idle("t1")
@@ -299,11 +299,11 @@ func TestReports(t *testing.T) {
 		require.NoError(r, err)
 		require.Len(r, seen, 4)
 		taken := slot(func(w *registry.Worker) {
-			w.Fleet, w.State, w.Token, w.BusyUntil = "jobs", registry.Working, "t1", r.began.Add(125*time.Second).UnixMilli()
+			w.Fleet, w.State, w.Token, w.BusyUntil = "jobs", registry.Working, "t1", r.began.Add(140*time.Second).UnixMilli()
 		})
 		assert.Equal(r, taken, seen[0], "when the shift was taken")
 		reported := taken
-		reported.ReportedAt, reported.BusyUntil = "2000-01-01T00:01:00.000Z", r.began.Add(185*time.Second).UnixMilli()
+		reported.ReportedAt, reported.BusyUntil = "2000-01-01T00:01:00.000Z", r.began.Add(200*time.Second).UnixMilli()
 		reported.Counts = registry.Counts{Handled: 160, InHand: 2, InHandMessages: 20, Rate: seen[1].Rate, Took: 7}
 		assert.InDelta(r, 20.0/7, seen[1].Rate, 1e-9)
 		assert.Len(r, seen[1].Holding, 20)

@@ -136,8 +136,9 @@ type courier struct {
 	post      registry.Post
 	target    handler.Target
 	// lastStart is when the last handler may start. One that starts later, as the
-	// last of several events, outlasts the state's time-out: what the others did
-	// would be lost, and the worker go on beside it.
+	// last of several events or because this invocation came late, outlasts what
+	// the state machine waits for: what the others did would be lost, and the worker
+	// go on beside it.
 	lastStart time.Time
 	// err says why a handler may not start.
 	err error
@@ -145,11 +146,17 @@ type courier struct {
 
 func (l *Lane) courier(ctx context.Context, in CourierInput, b *Batch, target handler.Target) *courier {
 	deadline, _ := ctx.Deadline()
-	return &courier{
+	c := &courier{
 		Lane: l, ctx: ctx, deadline: deadline, execution: in.Execution, stage: in.Stage, batch: b,
 		post: registry.Post{Worker: in.Worker, Execution: in.Execution}, target: target,
 		lastStart: time.Now().Add(handler.Patience),
 	}
+	// The state machine waits for what this starts until then, and no longer.
+	until := registry.Instant(b.BusyUntil).Time().Add(-target.Lasts() - Confirmed - arrival - registry.ClockMargin)
+	if b.BusyUntil != "" && until.Before(c.lastStart) {
+		c.lastStart = until
+	}
+	return c
 }
 
 // conclude notes what became of the messages, and what is next for the batch.
@@ -197,7 +204,7 @@ func (c *courier) inTime(now time.Time) bool {
 // admit lets those of the records through that may be handed to a handler now
 // whose reply this invocation waits for.
 func (c *courier) admit(records []message.Record) []message.Record {
-	if now := time.Now(); !c.inTime(now) || now.After(c.lastStart) {
+	if !c.inTime(time.Now()) {
 		return nil
 	}
 	return c.start(records)
@@ -208,16 +215,20 @@ func (c *courier) admit(records []message.Record) []message.Record {
 // outlived its execution, whose slot may be somebody else's by now; and it keeps
 // the messages invisible to the handler's end, or else does not start it.
 func (c *courier) start(records []message.Record) []message.Record {
-	if c.err != nil || len(records) == 0 {
+	now := time.Now()
+	if c.err != nil || len(records) == 0 || now.After(c.lastStart) {
 		return nil
 	}
-	now := time.Now()
 	busyUntil := now.Add(busyFor(c.config))
 	if _, c.err = c.registry.ExtendBatch(c.ctx, c.post, c.batch.Seq, now, busyUntil); c.err != nil {
 		return nil
 	}
 	c.batch.BusyUntil = string(registry.At(now.Add(mayRunFor(c.config, c.stage, c.batch.Next))))
-	return c.cover(records)
+	covered := c.cover(records)
+	if time.Since(now) > Confirmed {
+		return nil
+	}
+	return covered
 }
 
 // cover keeps messages invisible until the handler of the stage has ended, and

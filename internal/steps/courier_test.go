@@ -26,7 +26,7 @@ func record(id, body string) message.Record {
 
 // batchOf is batch 5 with these records.
 func batchOf(records ...message.Record) steps.Batch {
-	b := steps.Batch{Next: "transform", Seq: 5, BusyUntil: "2000-01-01T00:03:05.000Z", Event: message.Event{Records: records}, Handler: "arn:aws:lambda:us-east-1:123456789012:function:process"}
+	b := steps.Batch{Next: "transform", Seq: 5, BusyUntil: "2000-01-03T00:00:00.000Z", Event: message.Event{Records: records}, Handler: "arn:aws:lambda:us-east-1:123456789012:function:process"}
 	for _, h := range queue.Hold(records) {
 		b.Messages = append(b.Messages, steps.Item{Held: h})
 	}
@@ -248,6 +248,43 @@ func TestDeliverStartsWhatEndsJustInTime(t *testing.T) {
 		require.NoError(r, err)
 		assert.Equal(r, map[string]string{"m1": "handled"}, outcomes(b))
 	})
+}
+
+// The state machine waits for a batch's handlers until its BusyUntil, then the
+// worker goes on: a courier that came late starts none that outlasts it.
+func TestDeliverStartsNothingThatNobodyWaitsFor(t *testing.T) {
+	// The handler takes up to 30 s; 10 are for what is asked before it starts, 15
+	// for a late arrival, 15 for clocks that differ.
+	const waits = 70 * time.Second
+	for late, want := range map[time.Duration]string{waits: "handled", waits + time.Millisecond: "unstarted"} {
+		t.Run(late.String(), func(t *testing.T) {
+			inBubble(t, slot(inHand(5)), func(r *rig) {
+				r.config.Process = r.put("process", 30*time.Second, func(context.Context, message.Event) (any, error) { return nil, nil })
+				b := batchOf(record("m1", "a"))
+				b.BusyUntil = string(registry.At(time.Now().Add(2 * waits)))
+				time.Sleep(late)
+				b, err := r.deliver(handler.Process, b)
+				require.NoError(r, err)
+				assert.Equal(r, map[string]string{"m1": want}, outcomes(b))
+			})
+		})
+	}
+}
+
+// Between the report and the start a tick may learn that the execution ended: it
+// leaves ten seconds.
+func TestDeliverStartsNothingLongAfterItsReport(t *testing.T) {
+	for slow, want := range map[time.Duration]string{steps.Confirmed: "handled", steps.Confirmed + time.Second: "unstarted"} {
+		t.Run(slow.String(), func(t *testing.T) {
+			inBubble(t, slot(inHand(5)), func(r *rig) {
+				r.config.Process = r.put("process", 30*time.Second, func(context.Context, message.Event) (any, error) { return nil, nil })
+				r.runtime.Router.Faults.Add(api.Fault{Operation: "ChangeMessageVisibilityBatch", Kind: api.DelayReply, For: slow, Times: 1})
+				b, err := r.deliver(handler.Process, batchOf(record("m1", "a")))
+				require.NoError(r, err)
+				assert.Equal(r, map[string]string{"m1": want}, outcomes(b))
+			})
+		})
+	}
 }
 
 func TestDeliverStartsOnlyWhatEndsInTime(t *testing.T) {

@@ -19,6 +19,9 @@ const (
 	startsWithin = 20 * time.Second
 	// arrival is how late an invocation may begin that was sent and not answered.
 	arrival = 15 * time.Second
+	// Confirmed is for how long after a courier asked the registry it may invoke a
+	// handler: a tick may have learned since that its execution has ended.
+	Confirmed = 10 * time.Second
 	// spare is for how long a message stays invisible beside the time-outs of the
 	// handlers that are still to have it. A handler that the state machine invokes
 	// has ended by then, by any clock, and a message whose worker died is back
