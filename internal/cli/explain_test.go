@@ -182,6 +182,10 @@ func TestExplain(t *testing.T) {
 			},
 			cause: "cap", says: "the cap is 2$", proof: "scaled to cap 2 by alice: deploy", next: "^muster scale jobs --reset$",
 		},
+		"quota": {
+			options: scenario.Options{Process: slow, Parameters: map[string]string{"MaxConcurrency": "40", "LambdaConcurrency": "107"}}, happens: work(1000, 3*time.Minute),
+			cause: "quota", says: "LambdaConcurrency is 107, of which 100 are left to others", proof: "Lambda's quota of 107", next: "service-quotas",
+		},
 		"step limit": {
 			options: scenario.Options{Process: slow, Parameters: map[string]string{"StepLimit": "1", "MaxConcurrency": "40"}}, happens: work(1000, 5*time.Second),
 			cause: "step limit", says: "^the last tick started 1 workers", proof: "the step limit binds", next: "^muster wake jobs$",

@@ -37,6 +37,7 @@ var checks = []check{
 	{name: "ghosts", about: "the queue counts messages that nobody gets", find: findGhosts},
 	{name: "drain", about: "the workers are on their way home", find: findDrain},
 	{name: "cap", about: "every slot is taken", find: findCap},
+	{name: "quota", about: "the account's Lambda concurrency leaves no room", find: findQuota},
 	{name: "step limit", about: "a tick starts no more workers than it may", find: findStepLimit},
 	{name: "delayed", about: "all messages are delayed", find: findDelayed},
 	{name: "starting", about: "workers were just started, or the next tick will", find: findStarting, well: true},

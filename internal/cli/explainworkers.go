@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/musterq/muster/internal/registry"
@@ -68,6 +69,19 @@ func (e *evidence) pace() string {
 		text += fmt.Sprintf("; what is visible takes about %s", time.Duration(float64(e.queue.visible)/rate*float64(time.Second)).Round(time.Second))
 	}
 	return text
+}
+
+// findQuota goes by the last tick's reason, which says what binds.
+func findQuota(_ context.Context, e *evidence) *cause {
+	if e.settings == nil || len(e.ticks) == 0 || !e.backlog() || !strings.Contains(e.ticks[0].Reason, "Lambda's quota of ") {
+		return nil
+	}
+	p := e.settings.Policy
+	return &cause{
+		Says: fmt.Sprintf("the account's Lambda concurrency leaves no room for more workers: LambdaConcurrency is %d, of which %d are left to others, and a worker takes its handlers and one more",
+			p.LambdaConcurrency, p.LambdaReserve),
+		Evidence: []string{e.ticks[0].Reason}, Next: "aws service-quotas list-service-quotas --service-code lambda; then raise LambdaConcurrency and deploy",
+	}
 }
 
 func findStepLimit(_ context.Context, e *evidence) *cause {

@@ -4,6 +4,7 @@ import (
 	"os/user"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/scenario"
 )
 
 // reason waits for a tick whose reason has a part, and returns it.
@@ -123,5 +125,35 @@ func TestParseEnd(t *testing.T) {
 	} {
 		_, err := parseEnd(text, now)
 		assert.EqualError(t, err, want)
+	}
+}
+
+// What stop aborts is handled later, by no more at once than the cap allows, and
+// no slot stays taken.
+func TestStopLosesNothing(t *testing.T) {
+	for _, lane := range []string{"stream", "steps"} {
+		t.Run(lane, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := scenario.Start(t, scenario.Options{Parameters: map[string]string{"Lane": lane}, Process: scenario.Takes(3 * time.Second)})
+				defer f.Close()
+				f.SendMany(3000)
+				f.Wake()
+				f.Until("it works", time.Minute, func() bool { return f.Handled() > 0 })
+				d := registry.Directive{Who: "alice", At: registry.At(time.Now())}
+				require.NoError(t, f.Registry.Pause(t.Context(), d))
+				aborted, err := abortWorkers(t.Context(), f.Executions, f.Registry, f.Output("WorkerStateMachineArn"), d)
+				require.NoError(t, err)
+				assert.Equal(t, len(f.Workers()), aborted)
+				assert.Positive(t, aborted)
+				f.Until("every slot is free", 5*time.Minute, func() bool { return len(f.Workers()) == 0 })
+				time.Sleep(time.Minute)
+				assert.Empty(t, f.Workers())
+				assert.Less(t, f.Handled(), 3000)
+				require.NoError(t, f.Registry.Resume(t.Context(), d))
+				f.UntilDone(time.Hour)
+				f.NothingLost()
+				assert.LessOrEqual(t, f.Peak(), 4)
+			})
+		})
 	}
 }

@@ -67,7 +67,7 @@ func TestAPauseTakesEffectInTime(t *testing.T) {
 	}
 }
 
-// A gate's alarm may be asked for by the fleet's own role.
+// While its gate's alarm rings a fleet is at home, and then goes on as scheduled.
 func TestTheGateDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := scenario.Start(t, scenario.Options{
