@@ -140,6 +140,8 @@ type courier struct {
 	// the state machine waits for: what the others did would be lost, and the worker
 	// go on beside it.
 	lastStart time.Time
+	// starts is how often a handler was started, or tried to.
+	starts int
 	// err says why a handler may not start.
 	err error
 }
@@ -181,11 +183,23 @@ func (c *courier) conclude(ctx context.Context, request string, result handler.R
 	case len(result.Kept) == 0:
 	case c.unprepared():
 		c.mark(result.Kept, Unstarted)
+	case c.starts > 1 && !c.coverNext(&result):
 	default:
 		return c.carry(ctx, b, handler.Process, result.Kept, c.key(c.execution, request))
 	}
 	b.Next, b.Event = settleNext, message.Event{Records: []message.Record{}}
 	return nil
+}
+
+// coverNext covers the messages of several events once more, for those of the
+// first have waited for the handler of the last. False where nothing is left for
+// the next stage.
+func (c *courier) coverNext(result *handler.Result) bool {
+	covered := c.cover(handler.Process, result.Kept)
+	c.mark(result.Kept, Unstarted)
+	c.mark(covered, Pending)
+	result.Kept = covered
+	return len(covered) > 0
 }
 
 // unprepared says whether the fleet was changed since the batch was polled, and
@@ -224,16 +238,17 @@ func (c *courier) start(records []message.Record) []message.Record {
 		return nil
 	}
 	c.batch.BusyUntil = string(registry.At(now.Add(mayRunFor(c.config, c.stage, c.batch.Next))))
-	covered := c.cover(records)
+	c.starts++
+	covered := c.cover(c.stage, records)
 	if time.Since(now) > Confirmed {
 		return nil
 	}
 	return covered
 }
 
-// cover keeps messages invisible until the handler of the stage has ended, and
+// cover keeps messages invisible until the handler of a stage has ended, and
 // leaves out those with which that fails.
-func (c *courier) cover(records []message.Record) []message.Record {
+func (c *courier) cover(stage handler.Stage, records []message.Record) []message.Record {
 	held := make([]queue.Held, 0, len(records))
 	for _, m := range c.batch.Messages {
 		for _, r := range records {
@@ -242,7 +257,7 @@ func (c *courier) cover(records []message.Record) []message.Record {
 			}
 		}
 	}
-	d := coveredFor(c.config, c.stage)
+	d := coveredFor(c.config, stage)
 	// The error is said by what is undone.
 	undone, _ := c.queue.Hide(c.ctx, held, func(queue.Held) time.Duration { return d })
 	lost := map[string]bool{}
