@@ -35,8 +35,12 @@ type fixture struct {
 }
 
 func newFixture(t testing.TB, options stepfunctions.Options) *fixture {
+	return newFixtureIn(t, "eu-west-1", options)
+}
+
+func newFixtureIn(t testing.TB, region string, options stepfunctions.Options) *fixture {
 	f := &fixture{t: t, router: api.NewRouter(1), functions: map[string]handler{}}
-	account := &api.Account{ID: "123456789012", Region: "eu-west-1", Partition: "aws"}
+	account := &api.Account{ID: "123456789012", Region: region, Partition: "aws"}
 	options.Invoke = f.invoke
 	f.service = stepfunctions.New(account, f.router, options)
 	f.router.Add(f.service.API())

@@ -1,6 +1,9 @@
 package stepfunctions
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Options configure the service.
 type Options struct {
@@ -26,7 +29,8 @@ type Options struct {
 }
 
 // Quotas are the service quotas that are enforced. What is zero has AWS's
-// default of us-east-1, us-west-2 and eu-west-1.
+// default of the account's region: in us-east-1, us-west-2 and eu-west-1 the one
+// given here, elsewhere mostly half of it or less.
 // See https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html.
 type Quotas struct {
 	// StartExecution of Standard state machines. Defaults to 1,300 and 300.
@@ -69,16 +73,27 @@ func (r Rate) or(burst, perSecond float64) Rate {
 	return r
 }
 
-func (o Options) withDefaults() Options {
+// largeRegions have the larger quotas.
+var largeRegions = []string{"us-east-1", "us-west-2", "eu-west-1"}
+
+func (o Options) withDefaults(region string) Options {
 	q := &o.Quotas
-	q.StartExecution = q.StartExecution.or(1300, 300)
 	q.StartExpress = q.StartExpress.or(6000, 6000)
-	q.StopExecution = q.StopExecution.or(1000, 200)
-	q.DescribeExecution = q.DescribeExecution.or(300, 15)
-	q.ListExecutions = q.ListExecutions.or(200, 5)
 	q.GetExecutionHistory = q.GetExecutionHistory.or(400, 20)
-	q.SendTask = q.SendTask.or(3000, 500)
-	q.StateTransitions = q.StateTransitions.or(5000, 5000)
+	if slices.Contains(largeRegions, region) {
+		q.StartExecution = q.StartExecution.or(1300, 300)
+		q.StopExecution = q.StopExecution.or(1000, 200)
+		q.DescribeExecution = q.DescribeExecution.or(300, 15)
+		q.ListExecutions = q.ListExecutions.or(200, 5)
+		q.SendTask = q.SendTask.or(3000, 500)
+		q.StateTransitions = q.StateTransitions.or(5000, 5000)
+	}
+	q.StartExecution = q.StartExecution.or(800, 150)
+	q.StopExecution = q.StopExecution.or(500, 25)
+	q.DescribeExecution = q.DescribeExecution.or(250, 10)
+	q.ListExecutions = q.ListExecutions.or(100, 2)
+	q.SendTask = q.SendTask.or(1500, 300)
+	q.StateTransitions = q.StateTransitions.or(800, 800)
 	if q.HistoryEvents == 0 {
 		q.HistoryEvents = 25000
 	}

@@ -50,7 +50,7 @@ type limits struct {
 
 // New makes the service. The account's endpoint may be filled in later.
 func New(account *api.Account, router *api.Router, options Options) *Service {
-	options = options.withDefaults()
+	options = options.withDefaults(account.Region)
 	q := options.Quotas
 	s := &Service{
 		account:    account,

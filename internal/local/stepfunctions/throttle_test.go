@@ -67,3 +67,36 @@ func TestTransitionsHaveAWSQuota(t *testing.T) {
 		})
 	}
 }
+
+// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-api-action-throttling-general
+func TestCallsHaveTheRegionsQuota(t *testing.T) {
+	for region, want := range map[string][3]int{
+		"eu-west-1":    {1300, 300, 300},
+		"us-east-1":    {1300, 300, 300},
+		"eu-central-1": {800, 150, 250},
+		"us-east-2":    {800, 150, 250},
+	} {
+		t.Run(region, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixtureIn(t, region, stepfunctions.Options{})
+				machine := f.create("machine", `{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}`)
+				succeed := func(operation string, input map[string]any) (n int) {
+					for {
+						if _, err := f.call(operation, input); err != nil {
+							assert.EqualError(t, err, "ThrottlingException: Rate exceeded")
+							return n
+						}
+						n++
+					}
+				}
+				start := map[string]any{"stateMachineArn": machine}
+				got := [3]int{succeed("StartExecution", start)}
+				time.Sleep(time.Second)
+				got[1] = succeed("StartExecution", start)
+				f.settle()
+				got[2] = succeed("DescribeExecution", map[string]any{"executionArn": f.start(machine, "one", "")})
+				assert.Equal(t, want, got)
+			})
+		})
+	}
+}
