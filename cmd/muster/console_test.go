@@ -164,7 +164,7 @@ func (s *session) try(document string) []string {
 }
 
 // looks are the commands that only look, and may be tried again.
-var looks = regexp.MustCompile(`^muster (status|failures|where|dlq ls)\b`)
+var looks = regexp.MustCompile(`^muster (status|explain|failures|where|dlq ls)\b`)
 
 func (s *session) step(step step) error {
 	if name, ok := strings.CutPrefix(step.command, "cat "); ok {
