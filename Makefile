@@ -51,6 +51,10 @@ race: ## Run all tests with the race detector.
 bench: ## Run the benchmarks and print them as a table. BENCH=<regexp> picks some.
 	.ci/bench '$(BENCH)'
 
+.PHONY: scaling
+scaling: ## Try the scaling policies on ten traces and write docs/scaling.md.
+	go run ./internal/sim/scaling
+
 # The linter's cache is the checkout's own: shared, it names the files of another.
 .PHONY: lint
 lint: ## Check format, vet, lint, go.mod, and template and definitions where their checkers are installed.
