@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/queue"
+	"github.com/musterq/muster/internal/registry"
 )
 
 // Report is what a task says that does not speak to Step Functions and SQS itself.
@@ -86,15 +88,28 @@ func (e *Ear) Hear(ctx context.Context, r Report) (Heard, error) {
 }
 
 func (e *Ear) fail(ctx context.Context, r Report) error {
+	// Step Functions takes an error of 256 characters and a cause of 32,768: what is
+	// longer must not keep the failure from being heard.
 	cause, err := json.Marshal(struct {
 		ErrorMessage      string `json:"errorMessage"`
 		RetryAfterSeconds *int64 `json:"retryAfterSeconds,omitempty"`
-	}{r.Cause, r.RetryAfterSeconds})
+	}{registry.Shorten(r.Cause), r.RetryAfterSeconds})
 	if err != nil {
 		return err
 	}
-	_, err = e.executions.SendTaskFailure(ctx, &sfn.SendTaskFailureInput{TaskToken: &r.TaskToken, Error: &r.Error, Cause: aws.String(string(cause))})
+	_, err = e.executions.SendTaskFailure(ctx, &sfn.SendTaskFailureInput{TaskToken: &r.TaskToken, Error: aws.String(shortName(r.Error)), Cause: aws.String(string(cause))})
 	return err
+}
+
+// maxName is the longest error, in bytes.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskFailure.html
+const maxName = 256
+
+func shortName(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxName], "")
 }
 
 // extend hides the message on, and says whether it did. One extension that is lost

@@ -3,6 +3,7 @@ package hold_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,12 +54,16 @@ func TestReports(t *testing.T) {
 		// status, output, error and cause of the execution afterwards.
 		status, output, error, cause string
 	}{
-		"a heartbeat":              {report: `{"report":"heartbeat"}`, want: hold.Heard{Accepted: true}, status: "RUNNING"},
-		"a heartbeat, extended":    {report: `{"report":"heartbeat","receiptHandle":"HANDLE"}`, want: hold.Heard{Accepted: true, Extended: true}, status: "RUNNING"},
-		"a heartbeat, an old one":  {report: `{"report":"heartbeat","receiptHandle":"made up"}`, want: hold.Heard{Accepted: true}, status: "RUNNING"},
-		"a success":                {report: `{"report":"success"}`, want: hold.Heard{Accepted: true}, status: "SUCCEEDED", output: "{}"},
-		"a success with an event":  {report: `{"report":"success","output":{"Records":[]}}`, want: hold.Heard{Accepted: true}, status: "SUCCEEDED", output: `{"Records":[]}`},
-		"a failure":                {report: `{"report":"failure","error":"Film","cause":"out of it"}`, want: hold.Heard{Accepted: true}, status: "FAILED", error: "Film", cause: `{"errorMessage":"out of it"}`},
+		"a heartbeat":             {report: `{"report":"heartbeat"}`, want: hold.Heard{Accepted: true}, status: "RUNNING"},
+		"a heartbeat, extended":   {report: `{"report":"heartbeat","receiptHandle":"HANDLE"}`, want: hold.Heard{Accepted: true, Extended: true}, status: "RUNNING"},
+		"a heartbeat, an old one": {report: `{"report":"heartbeat","receiptHandle":"made up"}`, want: hold.Heard{Accepted: true}, status: "RUNNING"},
+		"a success":               {report: `{"report":"success"}`, want: hold.Heard{Accepted: true}, status: "SUCCEEDED", output: "{}"},
+		"a success with an event": {report: `{"report":"success","output":{"Records":[]}}`, want: hold.Heard{Accepted: true}, status: "SUCCEEDED", output: `{"Records":[]}`},
+		"a failure":               {report: `{"report":"failure","error":"Film","cause":"out of it"}`, want: hold.Heard{Accepted: true}, status: "FAILED", error: "Film", cause: `{"errorMessage":"out of it"}`},
+		"a failure in many words": {
+			report: `{"report":"failure","error":"` + strings.Repeat("e", 300) + `","cause":"` + strings.Repeat("c", 40_000) + `"}`,
+			want:   hold.Heard{Accepted: true}, status: "FAILED", error: strings.Repeat("e", 256), cause: `{"errorMessage":"` + strings.Repeat("c", 1000) + `..."}`,
+		},
 		"a failure with a backoff": {report: `{"report":"failure","error":"Film","cause":"x","retryAfterSeconds":0}`, want: hold.Heard{Accepted: true}, status: "FAILED", error: "Film", cause: `{"errorMessage":"x","retryAfterSeconds":0}`},
 	} {
 		t.Run(name, func(t *testing.T) {
