@@ -41,6 +41,9 @@ const tries = 5
 // known, or it was surplus and is deleted. A *[TooLargeError] says that it can
 // never be taken.
 //
+// The object of a hold that is taken over goes: its message was not kept, and no
+// other names it.
+//
 // A poll that dies before its task starts leaves a hold that is void: the poll's
 // next try, or the end of its worker, makes it so.
 func (k *Keeper) Take(ctx context.Context, t Task, r message.Record) (bool, error) {
@@ -76,10 +79,14 @@ func (k *Keeper) Take(ctx context.Context, t Task, r message.Record) (bool, erro
 			return false, err
 		}
 	}
-	if h.Object == "" {
-		return true, nil
+	var left error
+	if over.Object != h.Object {
+		left = k.forget(ctx, over.Object)
 	}
-	return true, k.store(ctx, h.Object, r)
+	if h.Object == "" {
+		return true, left
+	}
+	return true, errors.Join(left, k.store(ctx, h.Object, r))
 }
 
 // free says whether another's hold can be taken over. If not it puts the message

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -259,4 +261,25 @@ func TestAnExecutionThatNobodyKnows(t *testing.T) {
 		r.machine = strings.Replace(r.machine, "jobs-worker", "other", 1)
 		r.refused(second)
 	})
+}
+
+// TestAHoldThatIsTakenOver leaves no object behind.
+func TestAHoldThatIsTakenOver(t *testing.T) {
+	for name, seq := range map[string]int64{"by the next try of its poll": 1, "by the next poll": 2} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.send("job")
+				r.takes(r.worker("a"))
+				time.Sleep(leased)
+				task := r.poll("a", seq, "request-2")
+				m := r.takes(task)
+				list, err := r.objects.ListObjectsV2(r.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("bodies")})
+				require.NoError(r, err)
+				require.Len(r, list.Contents, 1)
+				assert.Equal(r, r.held().Object, *list.Contents[0].Key)
+				r.release(task, m, hold.End{Done: true})
+				r.nothing()
+			})
+		})
+	}
 }
