@@ -66,10 +66,12 @@ func TestExplain(t *testing.T) {
 	for name, c := range map[string]struct {
 		options scenario.Options
 		happens func(*testing.T, *scenario.Fleet)
-		cause   string
-		says    string
-		proof   string
-		next    string
+		// rest is how long the fleet is left alone then.
+		rest  time.Duration
+		cause string
+		says  string
+		proof string
+		next  string
 	}{
 		"paused": {
 			happens: func(t *testing.T, f *scenario.Fleet) {
@@ -107,8 +109,8 @@ func TestExplain(t *testing.T) {
 				_, err := eventbridge.NewFromConfig(f.Config()).DisableRule(t.Context(), &eventbridge.DisableRuleInput{Name: aws.String(path.Base(rule.Ref))})
 				require.NoError(t, err)
 				f.SendMany(20)
-				time.Sleep(10 * time.Minute)
 			},
+			rest:  10 * time.Minute,
 			cause: "schedule", says: "schedule is disabled", proof: "^EventBridge rule jobs-Schedule", next: "^aws events enable-rule --name jobs-Schedule",
 		},
 		"autoscaler fails": {
@@ -166,8 +168,8 @@ func TestExplain(t *testing.T) {
 		"ghosts": {
 			happens: func(_ *testing.T, f *scenario.Fleet) {
 				f.Runtime.SQS.SetOptions(sqs.Options{GhostDepth: map[string]int{path.Base(f.Output("QueueUrl")): 30}})
-				time.Sleep(30 * time.Minute)
 			},
+			rest:  30 * time.Minute,
 			cause: "ghosts", says: `^SQS counts 30 visible messages, but workers found nothing \d+ times in a row`, proof: "^one worker looked last", next: "aws sqs receive-message",
 		},
 		"cap": {
@@ -194,8 +196,8 @@ func TestExplain(t *testing.T) {
 			happens: func(t *testing.T, f *scenario.Fleet) {
 				_, err := f.SQS.SendMessage(t.Context(), &awssqs.SendMessageInput{QueueUrl: aws.String(f.Output("QueueUrl")), MessageBody: aws.String("later"), DelaySeconds: 900})
 				require.NoError(t, err)
-				time.Sleep(3 * time.Minute)
 			},
+			rest:  3 * time.Minute,
 			cause: "delayed", says: "^1 messages are delayed", proof: "DelaySeconds", next: "^aws sqs get-queue-attributes",
 		},
 		"on their way home": {
@@ -232,6 +234,7 @@ func TestExplain(t *testing.T) {
 				f := scenario.Start(t, c.options)
 				defer f.Close()
 				c.happens(t, f)
+				time.Sleep(c.rest)
 				d, err := explain(t.Context(), stackOf(f))
 				require.NoError(t, err)
 				require.NotEmpty(t, d.Causes)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
-	"github.com/musterq/muster/internal/schedule"
 	"github.com/musterq/muster/internal/pattern"
+	"github.com/musterq/muster/internal/schedule"
 )
 
 const (
