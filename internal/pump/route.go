@@ -24,6 +24,14 @@ type way struct {
 	records []message.Record
 }
 
+// receives is how often that of its messages was received which was most often.
+func (w way) receives() (most int) {
+	for _, r := range w.records {
+		most = max(most, r.Receives())
+	}
+	return most
+}
+
 // handle handles the messages that were gathered: those of one handler after
 // those of the other, so that the place has one invocation at a time.
 func (s *shift) handle(ctx context.Context, records []message.Record) error {
@@ -35,8 +43,9 @@ func (s *shift) handle(ctx context.Context, records []message.Record) error {
 	return err
 }
 
-// ways sorts messages by their handlers, in the order in which they first come.
-// Unmatched are those that no handler gets.
+// ways sorts messages by their handlers: first those that were received most
+// often, then in the order in which they come. What a shift has no time left for
+// goes back, and must not be dead-lettered untried. Unmatched are those that no handler gets.
 func (s *shift) ways(records []message.Record) (ways []way, unmatched []message.Record) {
 	if !s.routes.Is() {
 		return []way{{s.config.Process, records}}, nil
@@ -61,6 +70,7 @@ func (s *shift) ways(records []message.Record) (ways []way, unmatched []message.
 		}
 		ways[i].records = append(ways[i].records, r)
 	}
+	slices.SortStableFunc(ways, func(a, b way) int { return b.receives() - a.receives() })
 	s.mu.Lock()
 	s.counts.Unmatched += int64(matchless)
 	s.mu.Unlock()

@@ -289,3 +289,32 @@ func TestWithoutTheRegistryNothingIsHandledTwice(t *testing.T) {
 		assert.Zero(r, r.depth())
 	})
 }
+
+// TestWhatCameInVainGoesFirst lets no message be dead-lettered untried because
+// those of other handlers leave a shift no time for its own.
+func TestWhatCameInVainGoesFirst(t *testing.T) {
+	var order []string
+	inBubble(t, takes(time.Second), slot(func(w *registry.Worker) { w.Parallelism = 1 }), func(r *rig) {
+		put := func(name string) string {
+			return r.put(name, time.Minute, func(context.Context, message.Event) (any, error) {
+				order = append(order, name) // one at a time
+				return nil, nil
+			}).ARN
+		}
+		r.config.Routes = "[" + route(put("orders"), `{"body":["order"]}`) + "," + route(put("mails"), `{"body":["mail"]}`) + "]"
+		receive := func(visible int32) {
+			_, err := r.client.ReceiveMessage(r.Context(), &sqs.ReceiveMessageInput{QueueUrl: &r.url, VisibilityTimeout: visible})
+			require.NoError(r, err)
+			time.Sleep(2 * time.Second)
+		}
+		r.sends("order")
+		receive(60)
+		r.sends("mail")
+		receive(1)
+		receive(1)
+		time.Sleep(time.Minute)
+		_, err := r.shift("t1")
+		require.NoError(r, err)
+		assert.Equal(r, []string{"mails", "orders"}, order)
+	})
+}
