@@ -87,7 +87,7 @@ func TestGhostsAreRemembered(t *testing.T) {
 		time.Sleep(time.Minute)
 		out := r.ticks(scheduled)
 		assert.Empty(r, out.Starts)
-		assert.Contains(r, out.Reason, "30 of the visible not counted, workers found nothing 1 times in a row, the next one looks in 1m0s")
+		assert.Contains(r, out.Reason, "30 of the visible not counted, looked for 1 times in vain, the next one looks in 1m0s")
 		time.Sleep(time.Minute)
 		assert.Len(r, r.ticks(scheduled).Starts, 1)
 	})

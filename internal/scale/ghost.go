@@ -24,8 +24,12 @@ func (m *Memory) lookForGhosts(o Observation) {
 		m.Ghosts, m.Looks, m.Looked = 0, 0, time.Time{}
 	case o.Vain > m.Vain && min(m.Visible, o.Visible) > 0:
 		m.Ghosts = max(m.Ghosts, min(m.Visible, o.Visible))
-		m.Looks, m.Looked = m.Looks+1, o.Now
+		if m.Looks == 0 {
+			m.Looks, m.Looked = 1, o.Now
+		}
 	}
+	// Those that SQS counts no more do not come back as ghosts.
+	m.Ghosts = min(m.Ghosts, o.Visible)
 }
 
 // scoutIn is how long it is until a worker should look again. 0 for now.
@@ -39,5 +43,5 @@ func (m Memory) ghosts(o Observation, scout bool) string {
 	if scout {
 		next = "one looks again"
 	}
-	return fmt.Sprintf("%d of the visible not counted, workers found nothing %d times in a row, %s", min(m.Ghosts, o.Visible), m.Looks, next)
+	return fmt.Sprintf("%d of the visible not counted, looked for %d times in vain, %s", m.Ghosts, m.Looks, next)
 }

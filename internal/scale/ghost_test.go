@@ -10,7 +10,7 @@ import (
 )
 
 // A depth that yields nothing: three workers look, and after them one at a time,
-// a minute later, then after two, four, eight and 15 minutes.
+// a minute later, then after two, four, eight and 15 minutes each.
 func TestGhostsStartNoWorkerAfterWorker(t *testing.T) {
 	s := ticks{policy: policy}
 	var vain int64
@@ -23,7 +23,7 @@ func TestGhostsStartNoWorkerAfterWorker(t *testing.T) {
 		starts = append(starts, d.Start)
 		started += d.Start
 	}
-	assert.Equal(t, []int{3, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1}, starts[:20])
+	assert.Equal(t, []int{3, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}, starts[:20])
 	assert.Equal(t, 9, started, "in an hour")
 }
 
@@ -31,9 +31,9 @@ func TestGhostsAreNamed(t *testing.T) {
 	s := ticks{policy: policy}
 	s.tick(scale.Observation{Visible: 250})
 	d := s.tick(scale.Observation{Visible: 250, Vain: 3})
-	assert.Equal(t, "depth 250 (250 visible, 0 in flight); 250 of the visible not counted, workers found nothing 1 times in a row, the next one looks in 1m0s; at 100 a worker 0 wanted; 0 working, 0 going home, 0 silent", d.Reason)
+	assert.Equal(t, "depth 250 (250 visible, 0 in flight); 250 of the visible not counted, looked for 1 times in vain, the next one looks in 1m0s; at 100 a worker 0 wanted; 0 working, 0 going home, 0 silent", d.Reason)
 	d = s.tick(scale.Observation{Visible: 250, Vain: 3})
-	assert.Equal(t, "depth 250 (250 visible, 0 in flight); 250 of the visible not counted, workers found nothing 1 times in a row, one looks again; at 100 a worker 0 wanted; 0 working, 0 going home, 0 silent; starting 1", d.Reason)
+	assert.Equal(t, "depth 250 (250 visible, 0 in flight); 250 of the visible not counted, looked for 1 times in vain, one looks again; at 100 a worker 0 wanted; 0 working, 0 going home, 0 silent; starting 1", d.Reason)
 	assert.Equal(t, 1, d.Start)
 }
 
@@ -78,6 +78,27 @@ func TestAQueueThatWasQuickerIsNoGhost(t *testing.T) {
 	s.tick(scale.Observation{Done: 350, Vain: 2})
 	assert.Equal(t, 4, s.tick(scale.Observation{Visible: 350, Done: 350, Vain: 3}).Start, "who left since had looked before they came")
 	assert.Equal(t, 4, s.tick(scale.Observation{Visible: 900, Done: 350, Vain: 4, Workers: workers("a")[:0]}).Start, "350 may be ghosts, the others are none")
+}
+
+// Where the count fell what comes then is counted at once.
+func TestFewerGhostsStayFewer(t *testing.T) {
+	s := ticks{policy: policy}
+	s.tick(scale.Observation{Visible: 250})
+	s.tick(scale.Observation{Visible: 250, Vain: 3})
+	assert.Equal(t, 1, s.tick(scale.Observation{Visible: 3, Vain: 3}).Start, "it looks again")
+	assert.Equal(t, 1, s.tick(scale.Observation{Visible: 13, Vain: 3}).Start)
+}
+
+// A worker that is at a task for hours does not look.
+func TestWhoIsBusyIsNoScout(t *testing.T) {
+	s := ticks{policy: policy}
+	busy := workers("a")
+	s.tick(scale.Observation{Visible: 250, InFlight: 1, Workers: busy})
+	assert.Zero(t, s.tick(scale.Observation{Visible: 250, InFlight: 1, Vain: 2, Workers: busy}).Start)
+	d := s.tick(scale.Observation{Visible: 250, InFlight: 1, Vain: 2, Workers: busy})
+	assert.Equal(t, 1, d.Start, d.Reason)
+	assert.Contains(t, d.Reason, "one looks again; at 100 a worker 1 wanted; 1 working, 0 going home, 0 silent; starting 1")
+	assert.Zero(t, s.tick(scale.Observation{Visible: 250, InFlight: 1, Vain: 2, Workers: workers("a", "b")}).Start)
 }
 
 // Two workers of ten went home, and the others are still looking: the target

@@ -30,7 +30,7 @@ type Memory struct {
 	Recent   [3]float64 `json:"recent,omitzero"`
 	Arrivals float64    `json:"arrivals,omitempty"`
 	// Ghosts is how many messages seem visible that workers looked for in vain,
-	// Looks how often in a row, Looked when last.
+	// Looks how often that was, or one was sent to look, Looked when last.
 	Ghosts int       `json:"ghosts,omitempty"`
 	Looks  int       `json:"looks,omitempty"`
 	Looked time.Time `json:"looked,omitzero"`
@@ -77,10 +77,10 @@ func (m Memory) see(o Observation) Memory {
 }
 
 // depth is how many messages wait or are being handled.
-func (m Memory) depth(o Observation) int { return max(0, o.depth()-min(m.Ghosts, o.Visible)) }
+func (m Memory) depth(o Observation) int { return max(0, o.depth()-m.Ghosts) }
 
 // visible is how many messages a new worker could receive.
-func (m Memory) visible(o Observation) int { return max(0, o.Visible-m.Ghosts) }
+func (m Memory) visible(o Observation) int { return o.Visible - m.Ghosts }
 
 // measure learns from the workers how long events take and how many messages
 // they have: from those that work, or else from one that did since the last tick.

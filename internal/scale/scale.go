@@ -187,9 +187,10 @@ func Decide(o Observation, p Policy) Decision {
 	}
 	targets := p.targets(o, m, len(serving))
 	target := targets[0].wanted
-	scout := m.Ghosts > 0 && target == 0 && len(serving) == 0 && m.scoutIn(o.Now) == 0
+	// Who works may have no eye for it: a task can take a year.
+	scout := m.Ghosts > 0 && m.visible(o) == 0 && m.scoutIn(o.Now) == 0
 	if scout {
-		target = 1
+		target = max(target, len(serving)+1)
 	}
 	most, quota := limits{p: p}.left()
 	d := Decision{Parallelism: p.parallelism(), Wanted: min(max(target, p.MinWorkers), most)}
@@ -223,7 +224,7 @@ func Decide(o Observation, p Policy) Decision {
 	}
 	d.start(o, p, len(serving), useful, taken, say)
 	if scout && d.Start > 0 {
-		m.Looked = o.Now
+		m.Looks, m.Looked = m.Looks+1, o.Now
 	}
 	d.goHome(o, p, serving, taken.handlers, say)
 	slices.SortFunc(serving, func(a, b Worker) int {
