@@ -150,14 +150,10 @@ func (a *Autoscaler) assess(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	controls, err := a.registry.Controls(ctx)
-	if err != nil {
-		return Output{}, err
-	}
 	gate := a.askGate(ctx)
 	var died string
 	for try := 1; ; try++ {
-		out, err := a.try(ctx, in, depth, controls, gate, &died)
+		out, err := a.try(ctx, in, depth, gate, &died)
 		if !errors.Is(err, registry.ErrMoved) || try == tries {
 			return out, err
 		}
@@ -185,12 +181,18 @@ type tick struct {
 }
 
 // try is one try of a tick. What died is still to be counted by the next one.
-func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, controls registry.Controls, gate gate, died *string) (Output, error) {
+func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, gate gate, died *string) (Output, error) {
 	holds, err := a.registry.Holds(ctx)
 	if err != nil {
 		return Output{}, err
 	}
 	snapshot, err := a.registry.Snapshot(ctx)
+	if err != nil {
+		return Output{}, err
+	}
+	// After the version was read, which moves with them: a tick that does not know
+	// the newest takes no slot.
+	controls, err := a.registry.Controls(ctx)
 	if err != nil {
 		return Output{}, err
 	}

@@ -2,12 +2,15 @@ package autoscaler_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/registry"
 )
 
@@ -40,6 +43,23 @@ func TestAPause(t *testing.T) {
 		assert.Contains(r, r.ticks(scheduled).Reason, "paused by bob; ")
 		require.NoError(r, r.registry.Resume(r.Context(), registry.Directive{Who: "bob", At: by.Until}))
 		assert.NotContains(r, r.ticks(scheduled).Reason, "paused")
+	})
+}
+
+// A tick that read what holds before a pause was decided starts nobody after it.
+func TestAPauseOvertakesATick(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.send(100)
+		hits, _ := r.runtime.Router.Faults.Add(api.Fault{Operation: "TransactWriteItems", Kind: api.Delay, For: 10 * time.Second, Times: 1})
+		ticked := make(chan autoscaler.Output)
+		go func() { ticked <- r.ticks(scheduled) }()
+		synctest.Wait()
+		require.Equal(r, 1, hits(), "it is about to take slots")
+		require.NoError(r, r.registry.Pause(r.Context(), by))
+		out := <-ticked
+		assert.Empty(r, out.Starts)
+		assert.Contains(r, out.Reason, "paused by alice")
+		assert.Empty(r, r.snapshot().Workers)
 	})
 }
 

@@ -120,10 +120,12 @@ func (r *Registry) controls() *dynamo.Update {
 	return r.table.Update("Fleet", r.fleet).Range("Item", controlsItem)
 }
 
-// decide writes what somebody decided. The last one to decide is right, and
-// saying it twice is as good as once.
+// decide writes what somebody decided and moves the control item's version, so
+// that a tick under way which does not know of it takes no slot any more. The
+// last one to decide is right, and saying it twice is as good as once.
 func (r *Registry) decide(ctx context.Context, u *dynamo.Update) error {
-	if err := u.Run(ctx); err != nil {
+	version := r.table.Update("Fleet", r.fleet).Range("Item", controlItem).Add("Version", 1)
+	if err := r.db.WriteTx().Idempotent(true).Update(u).Update(version).Run(ctx); err != nil {
 		return fmt.Errorf("write the registry's controls: %w", err)
 	}
 	return nil
