@@ -95,7 +95,7 @@ interrupted.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.AddCommand(
-		newDemo(s), newDemoHandler(), newRun(s), newUp(s), newSend(s), newStatus(s), newExplain(s), newFailures(s), newWhere(s), newDLQ(s), newSimulate(s),
+		newDemo(s), newDemoHandler(), newRun(s), newUp(s), newSend(s), newStatus(s), newExplain(s), newFailures(s), newWhere(s), newDLQ(s), newSimulate(s), newPlan(s),
 		newPause(s), newResume(s), newDrain(s), newScale(s), newWake(s), newStop(s), newVersion(s),
 	)
 	root.AddCommand(newUnbuilt()...)

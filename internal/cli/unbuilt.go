@@ -8,7 +8,6 @@ import (
 
 // unbuilt are the verbs of the design that nobody has built yet.
 var unbuilt = []string{
-	"plan",
 	"init", "validate", "deploy", "upgrade", "adopt", "destroy",
 	"logs",
 }
