@@ -149,6 +149,7 @@ func TestUsage(t *testing.T) {
 		"two fleets":           {[]string{"run", "a", "b"}, "muster: accepts at most 1 arg(s), received 2"},
 		"no messages":          {[]string{"run"}, "muster: --messages is missing"},
 		"no handler":           {[]string{"run", "--messages", "-"}, "muster: --handler is missing"},
+		"no job":               {[]string{"run", "--messages", "-", "--target", "ecs"}, "muster: --job is missing: name the command that stands for the job of --target ecs"},
 		"no such file":         {[]string{"run", "--messages", "none.jsonl", "--handler", "cat"}, "muster: --messages: open none.jsonl: no such file or directory"},
 		"no such handler":      {[]string{"run", "--messages", "good.jsonl", "--handler", "./none"}, `muster: --handler: handler "./none": there is no file `},
 		"no kind of handler":   {[]string{"run", "--messages", "good.jsonl", "--handler", "lua:x"}, "is no kind of handler"},

@@ -94,6 +94,8 @@ func run(ctx context.Context, s *streams, o *runOptions) error {
 	switch {
 	case o.messages == "":
 		return usage(errors.New("--messages is missing: name a file, or - for standard input"))
+	case o.handlers.process == "" && o.job.command == "" && o.parameters.get("Target") != "lambda":
+		return usage(fmt.Errorf("--job is missing: name the command that stands for the job of --target %s, for example exec:./encode.sh", o.parameters.get("Target")))
 	case o.handlers.process == "" && o.job.command == "":
 		return usage(errors.New("--handler is missing: name what processes the messages, for example exec:./handle.sh"))
 	case o.handlers.process != "" && o.job.command != "":
