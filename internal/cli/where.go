@@ -58,7 +58,7 @@ type whereabouts struct {
 	// Verdict says where it is, in plain words, Next is the next command.
 	Verdict string `json:"verdict"`
 	Next    string `json:"next"`
-	// Place is one of kept, task, worker, handed, dead letters, due, handled,
+	// Place is one of kept, task, worker, handed, dead letters, due, gone, handled,
 	// failed, unknown.
 	Place string `json:"place"`
 	// Worker's execution that has it, and State that it is in. Empty for none.
@@ -68,6 +68,8 @@ type whereabouts struct {
 	Failures []failureLine `json:"failures"`
 	// Found is what each place that was looked at said.
 	Found []finding `json:"found"`
+	// undead is true of a message that is surely not in the dead-letter queue.
+	undead bool
 }
 
 // finding is what one place knows.
@@ -174,6 +176,7 @@ func (w *whereabouts) deadLetters(ctx context.Context, stop <-chan struct{}, d *
 		w.found(place, "not among the %s that could be seen; about %s could not", thousands(result.Seen), thousands(result.Unseen))
 	default:
 		w.found(place, "not there")
+		w.undead = true
 	}
 	return nil
 }
@@ -209,6 +212,10 @@ func (w *whereabouts) rest(ctx context.Context, d *deadLetters, o *whereOptions)
 		return nil
 	}
 	last := w.Failures[0]
+	if q.maxReceives > 0 && last.Receives >= q.maxReceives && w.undead {
+		w.conclude("gone", scan, "it has failed for the last time and is not in the dead-letter queue: somebody redrove it, which gave it another ID, or deleted it; or it goes there when somebody next asks for messages")
+		return nil
+	}
 	if q.maxReceives > 0 && last.Receives >= q.maxReceives {
 		w.conclude("due", scan, "it has failed for the last time: it is in the dead-letter queue, or goes there when somebody next asks for messages, unless somebody redrove or deleted it")
 		return nil

@@ -36,6 +36,7 @@ func TestWhere(t *testing.T) {
 	assert.Len(t, got.Failures, 1)
 	record("m-1", 5)
 	assert.Equal(t, "due", f.where("m-1").Place)
+	assert.Equal(t, "gone", f.where("m-1", "--scan").Place)
 
 	dead := f.put("broken")[0]
 	record(dead, 5)
