@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -216,6 +217,25 @@ func TestDLQRedriveInterrupted(t *testing.T) {
 	assert.Contains(t, p.stderr.String(), "Finishing the batch under way and giving back the rest. Interrupt again to leave at once.\n")
 	assert.Regexp(t, `(?m)^Interrupted: about 2\d messages are left in the dead-letter queue, all of them visible\. The same command again goes on\.$`, p.stderr.String())
 	assert.ElementsMatch(t, bodies, append(append(moved, f.takeAll(to)...), f.takeAll(f.deadQueue())...), "each on one side")
+}
+
+func TestDLQRedriveInterruptedTwice(t *testing.T) {
+	t.Parallel()
+	f := stand(t, t.TempDir())
+	var bodies []string
+	for i := range 30 {
+		bodies = append(bodies, fmt.Sprint("job ", i))
+	}
+	f.put(bodies...)
+	to := f.other()
+	p := f.start("dlq", "redrive", "orders", "--to", to, "--rate", "1", "--yes", "--json")
+	require.NotEmpty(t, f.take(to, 20))
+	require.NoError(t, p.Process.Signal(os.Interrupt))
+	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+	require.Equal(t, 130, p.status(t), "%s%s", &p.stdout, &p.stderr)
+	assert.True(t, jsonLines[moveSummary](t, p)[0].Interrupted)
+	assert.Contains(t, p.stderr.String(), "Left at once: what was held is visible again 5m0s after it was received.\n")
+	assert.NotContains(t, p.stderr.String(), "canceled")
 }
 
 func TestDLQPurge(t *testing.T) {

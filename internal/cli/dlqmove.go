@@ -104,7 +104,11 @@ func runRedrive(ctx context.Context, stop <-chan struct{}, s *streams, o *dlqMov
 	result, err := m.run(ctx, stop, func(scan deadletter.Scan) (deadletter.Result, error) {
 		return d.Redrive(ctx, scan, deadletter.OpenTarget(d.cfg, to), o.rate)
 	})
-	if result.Taken > 0 && o.to == "" {
+	switch {
+	case result.Taken == 0 || o.to != "":
+	case ctx.Err() != nil:
+		fmt.Fprintln(s.err, "The messages that were moved wait for the next scheduled tick.")
+	default:
 		if err := wake(ctx, eventbridge.NewFromConfig(d.cfg), o.fleet); err != nil {
 			fmt.Fprintf(s.err, "The messages wait for the next scheduled tick: %v\n", err)
 		}
@@ -190,7 +194,11 @@ func (m *dlqMove) run(ctx context.Context, stop <-chan struct{}, move func(deadl
 		result, err = m.from.Look(ctx, scan, func(message.Record) {})
 	}
 	finish()
+	result.Stopped = result.Stopped || ctx.Err() != nil
 	if e := m.report(result); e != nil || err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintf(m.err, "Left at once: what was held is visible again %s after it was received.\n", deadletter.Visibility)
+		}
 		return result, errors.Join(err, e)
 	}
 	return result, m.conclude(result)
