@@ -229,7 +229,7 @@ func TestUpSendStatus(t *testing.T) {
 	assert.Contains(t, state.Ticks[len(state.Ticks)-1].Reason, "starting 1")
 	require.Len(t, state.Workers, 1)
 	assert.Regexp(t, `^worker-[0-9a-f-]{36}-1$`, state.Workers[0].Execution)
-	assert.Regexp(t, `(?s)^fleet orders: 1 workers\n\nWORKER .*\nTICK .*starting 1`, client(0, "status", "orders").stdout.String())
+	assert.Regexp(t, `(?s)^fleet orders: 1 workers; queue: .*\n\nWORKER .*\nTICK .*starting 1`, client(0, "status", "orders").stdout.String())
 
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, p.Process.Signal(os.Interrupt))
