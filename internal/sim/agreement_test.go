@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,14 @@ import (
 	"github.com/musterq/muster/internal/sim"
 )
 
+// every is the time between ticks.
+func every(p scale.Policy) time.Duration {
+	if p.DrainWithin > 0 {
+		return 2 * time.Minute
+	}
+	return time.Minute
+}
+
 // outcome of a burst: until when it was drained, and how long there were workers.
 type outcome struct{ drained, workers time.Duration }
 
@@ -25,6 +34,8 @@ func machines(t *testing.T, lane string, p scale.Policy, messages int, takes tim
 			Parameters: map[string]string{
 				"Lane": lane, "MaxConcurrency": strconv.Itoa(p.MaxConcurrency), "Parallelism": strconv.Itoa(p.Parallelism),
 				"MessagesPerWorker": strconv.Itoa(p.MessagesPerWorker), "StepLimit": strconv.Itoa(p.StepLimit),
+				"ScheduleExpression": map[time.Duration]string{time.Minute: "rate(1 minute)", 2 * time.Minute: "rate(2 minutes)"}[every(p)],
+				"DrainWithinSeconds": strconv.Itoa(int(p.DrainWithin / time.Second)),
 				"ScaleInHoldSeconds": "300", "IdleSeconds": "60", "ProcessTimeoutSeconds": "30",
 			},
 			Process: scenario.Takes(takes),
@@ -53,9 +64,9 @@ func simulated(t *testing.T, lane string, p scale.Policy, messages int, takes ti
 	require.NoError(t, err)
 	trace := sim.Trace{Interval: time.Second, Arrivals: make([]int, 7200)}
 	trace.Arrivals[0] = messages
-	p.ScaleInHold = 5 * time.Minute
+	p.ScaleInHold, p.BatchSize, p.Timeout = 5*time.Minute, 10, 30*time.Second
 	r, err := sim.Run(sim.Config{Trace: trace, Handler: handler, PerEvent: true}, sim.Muster{
-		Policy: p, Steps: lane == "steps", Idle: time.Minute, Timeout: 30 * time.Second, Phase: time.Second,
+		Policy: p, Steps: lane == "steps", Idle: time.Minute, Timeout: 30 * time.Second, Phase: time.Second, Every: every(p),
 	})
 	require.NoError(t, err)
 	require.Equal(t, messages, r.Handled)
@@ -77,8 +88,12 @@ func TestTheSimulatorAgreesWithTheMachines(t *testing.T) {
 		{"steps", 50 * time.Millisecond, 20_000, scale.Policy{MaxConcurrency: 10, Parallelism: 1, MessagesPerWorker: 1000, StepLimit: 5}},
 		{"steps", 2 * time.Second, 5_000, scale.Policy{MaxConcurrency: 20, Parallelism: 1, MessagesPerWorker: 100, StepLimit: 5}},
 		{"steps", 25 * time.Second, 2_000, scale.Policy{MaxConcurrency: 20, Parallelism: 1, MessagesPerWorker: 100, StepLimit: 10}},
+		// Ticks are two minutes apart here: workers that started at one tick report
+		// within them, not at the moment of the next.
+		{"stream", 4 * time.Second, 13_000, scale.Policy{MaxConcurrency: 40, Parallelism: 2, DrainWithin: 10 * time.Minute, StepLimit: 4}},
+		{"steps", 4 * time.Second, 13_000, scale.Policy{MaxConcurrency: 40, Parallelism: 1, DrainWithin: 10 * time.Minute, StepLimit: 8}},
 	} {
-		t.Run(c.lane+" "+c.takes.String(), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s, %s, promised %s", c.lane, c.takes, c.policy.DrainWithin), func(t *testing.T) {
 			shipped, model := machines(t, c.lane, c.policy, c.messages, c.takes), simulated(t, c.lane, c.policy, c.messages, c.takes)
 			t.Logf("drained: machines %s, simulator %s; workers: machines %s, simulator %s", shipped.drained, model.drained, shipped.workers, model.workers)
 			assert.InEpsilon(t, shipped.drained.Seconds(), model.drained.Seconds(), 0.1, "drain time")

@@ -17,15 +17,21 @@ func BenchmarkSimulate(b *testing.B) {
 	for _, c := range []struct {
 		messages, workers int
 		handler           string
+		rate              int // arrive as they come, not all at once
 	}{
-		{100_000, 20, "20ms"}, {1_000_000, 20, "20ms"}, {10_000_000, 20, "20ms"}, {100_000_000, 20, "20ms"},
-		{10_000_000, 200, "20ms"}, {10_000_000, 2000, "20ms"},
-		{10_000_000, 200, "lognormal:100ms,100ms"}, {10_000_000, 200, "1s"},
+		{100_000, 20, "20ms", 0}, {1_000_000, 20, "20ms", 0}, {10_000_000, 20, "20ms", 0}, {100_000_000, 20, "20ms", 0},
+		{10_000_000, 200, "20ms", 0}, {10_000_000, 2000, "20ms", 0},
+		{10_000_000, 200, "lognormal:100ms,100ms", 0}, {10_000_000, 200, "1s", 0},
+		{3_600_000, 20, "20ms", 1000}, {36_000, 20, "20ms", 10},
 	} {
-		b.Run(fmt.Sprintf("messages=%d/workers=%d/%s", c.messages, c.workers, c.handler), func(b *testing.B) {
+		b.Run(fmt.Sprintf("messages=%d/workers=%d/%s/rate=%d", c.messages, c.workers, c.handler, c.rate), func(b *testing.B) {
 			handler, err := sim.ParseDistribution(c.handler)
 			require.NoError(b, err)
-			trace, err := sim.ParseShape(fmt.Sprintf("burst:messages=%d", c.messages), 1)
+			shape := fmt.Sprintf("burst:messages=%d", c.messages)
+			if c.rate > 0 {
+				shape = fmt.Sprintf("steady:rate=%d,for=1h", c.rate)
+			}
+			trace, err := sim.ParseShape(shape, 1)
 			require.NoError(b, err)
 			m := sim.Muster{
 				Policy: scale.Policy{MaxConcurrency: 5 * c.workers, Parallelism: 5, MessagesPerWorker: 100, StepLimit: 300},

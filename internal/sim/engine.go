@@ -66,7 +66,8 @@ type worker struct {
 	waiting bool
 	// counts are what it counts, and reported what it last reported of them.
 	counts, reported counts
-	reportedAt       time.Duration
+	// reportAt is when it reports next.
+	reportAt time.Duration
 }
 
 // counts of a worker.
@@ -121,10 +122,10 @@ func (e *engine) happen(ev event) {
 	case comeBack:
 		e.comeBack()
 	case done:
-		e.done(ev.worker, int(ev.messages))
+		e.done(ev)
 	case ready:
 		w := &e.workers[ev.worker]
-		w.began, w.worked, w.polls = e.now, e.now, !w.told
+		w.began, w.worked, w.polls, w.reportAt = e.now, e.now, !w.told, e.now+e.orders
 		if e.shift > 0 {
 			e.agenda.push(event{at: e.now + e.shift, kind: shiftOver, worker: ev.worker})
 		}
@@ -251,18 +252,18 @@ func (e *engine) take(id int32) {
 	whole := start + busy + e.settle
 	w.free--
 	w.busy++
-	w.counts.measure(want, rounds, whole-e.poll, float64(e.pool.places))
 	e.inHand += want
 	e.running++
 	e.invocations += rounds
 	e.busyTime += takes + start - e.poll
-	e.agenda.push(event{at: e.now + whole, kind: done, worker: id, messages: int32(want)})
+	e.agenda.push(event{at: e.now + whole, kind: done, worker: id, messages: int32(want), took: float32((whole - e.poll).Seconds()), events: uint16(rounds)})
 }
 
 // measure smooths as a worker does.
-func (c *counts) measure(messages, events int, took time.Duration, places float64) {
-	seconds := max(took.Seconds(), 0.001)
-	rate, each := float64(messages)/seconds*places, seconds/float64(events)
+func (c *counts) measure(ev event, places float64) {
+	seconds := max(float64(ev.took), 0.001)
+	rate, each := float64(ev.messages)/seconds*places, seconds/float64(ev.events)
+	c.handled += int(ev.messages)
 	if c.took == 0 {
 		c.rate, c.took = rate, each
 		return
@@ -271,10 +272,13 @@ func (c *counts) measure(messages, events int, took time.Duration, places float6
 	c.took += 0.1 * (each - c.took)
 }
 
-// report every so often: the last of it is what a tick sees.
+// report what was counted by the last time at which it was due.
 func (w *worker) report(now, every time.Duration) {
-	if now-w.reportedAt >= every {
-		w.reported, w.reportedAt = w.counts, now
+	if every == 0 || now >= w.reportAt {
+		w.reported = w.counts
+	}
+	for every > 0 && now >= w.reportAt {
+		w.reportAt += every
 	}
 }
 
@@ -318,14 +322,15 @@ func (e *engine) comeBack() {
 }
 
 // done frees a place.
-func (e *engine) done(id int32, messages int) {
+func (e *engine) done(ev event) {
+	id := ev.worker
 	w := &e.workers[id]
 	w.free++
 	w.busy--
 	w.worked = e.now
-	w.counts.handled += messages
 	w.report(e.now, e.orders)
-	e.inHand -= messages
+	w.counts.measure(ev, float64(e.pool.places))
+	e.inHand -= int(ev.messages)
 	e.running--
 	e.warm++
 	if w.drained && e.orders == 0 {
@@ -346,7 +351,12 @@ func (e *engine) done(id int32, messages int) {
 }
 
 // next begins a worker's next shift.
-func (e *engine) next(id int32) { e.agenda.push(event{at: e.now, kind: ready, worker: id}); e.shifts++ }
+func (e *engine) next(id int32) {
+	w := &e.workers[id]
+	w.reported = w.counts
+	e.agenda.push(event{at: e.now, kind: ready, worker: id})
+	e.shifts++
+}
 
 // goHome lets a worker go that has found nothing for long enough.
 func (e *engine) goHome(id int32) {

@@ -30,8 +30,10 @@ const (
 type event struct {
 	at     time.Duration
 	worker int32
-	// messages that a place has handled.
+	// messages that a place has handled, in so many events and seconds.
 	messages int32
+	took     float32
+	events   uint16
 	kind     uint8
 }
 

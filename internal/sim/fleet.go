@@ -9,7 +9,7 @@ import (
 func (e *engine) start(n int) {
 	for range n {
 		id := int32(len(e.workers))
-		e.workers = append(e.workers, worker{since: e.now, reportedAt: e.now, free: int32(e.pool.places)})
+		e.workers = append(e.workers, worker{since: e.now, free: int32(e.pool.places)})
 		e.live = append(e.live, id)
 		e.places += e.pool.places
 		e.agenda.push(event{at: e.now + e.pool.start, kind: ready, worker: id})
