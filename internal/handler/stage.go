@@ -70,7 +70,9 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 		}
 		result.Failed[r.MessageID] = message.Failure{Reason: reason}
 	}
-	for _, b := range batches {
+	for len(batches) > 0 {
+		b := batches[0]
+		batches = batches[1:]
 		a, err := i.patiently(ctx, t, b, gate)
 		if err != nil {
 			return result, err
@@ -81,6 +83,13 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 		case len(a.records) == 0:
 		case errors.Is(a.err, ErrThrottled):
 			result.Throttled = append(result.Throttled, a.records...)
+		case stage == Transform && len(a.records) > 1 && repliedTooMuch(a.err):
+			// By halves only those fail that are too large by themselves.
+			again, err := halves(a.records)
+			if err != nil {
+				return result, err
+			}
+			batches = append(again, batches...)
 		case a.err != nil:
 			maps.Copy(result.Failed, message.All(a.records, fmt.Sprintf("%s handler: %s", stage, a.err)))
 			if errors.As(a.err, &doubt) && !t.Async {
@@ -94,6 +103,26 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 		}
 	}
 	return result, nil
+}
+
+// repliedTooMuch says whether a handler's reply was over Lambda's limit.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+func repliedTooMuch(err error) bool {
+	var failed *FunctionError
+	return errors.As(err, &failed) && failed.Type == "Function.ResponseSizeTooLarge"
+}
+
+// halves makes two events of one.
+func halves(records []message.Record) ([]message.Batch, error) {
+	var batches []message.Batch
+	for _, half := range [][]message.Record{records[:len(records)/2], records[len(records)/2:]} {
+		payload, err := message.Event{Records: half}.Encode()
+		if err != nil {
+			return nil, err
+		}
+		batches = append(batches, message.Batch{Records: half, Payload: payload})
+	}
+	return batches, nil
 }
 
 // attempt is what became of an event.

@@ -151,6 +151,32 @@ func TestRunFailsOnlyTheEventThatFailed(t *testing.T) {
 	})
 }
 
+// TestABodyThatGrewTooMuchFailsAlone lets a transform handler make the bodies of
+// two messages as large as its whole reply may be.
+func TestABodyThatGrewTooMuchFailsAlone(t *testing.T) {
+	grows := func(_ context.Context, payload []byte) ([]byte, error) {
+		var e message.Event
+		if err := json.Unmarshal(payload, &e); err != nil {
+			return nil, err
+		}
+		for i := range e.Records {
+			if strings.HasPrefix(e.Records[i].Body, "grow") {
+				e.Records[i].Body = strings.Repeat("x", 6<<20)
+			}
+		}
+		return e.Encode()
+	}
+	inBubble(t, grows, func(r *rig) {
+		result, err := r.Invoker.Run(r.Context(), handler.Transform, r.target, batch("a", "b", "grow", "c", "d", "grow", "e"), handler.When(always))
+		require.NoError(r, err)
+		assert.Equal(r, []string{"m0", "m1", "m3", "m4", "m6"}, ids(result.Kept))
+		require.Len(r, result.Failed, 2)
+		for _, id := range []string{"m2", "m5"} {
+			assert.Contains(r, result.Failed[id].Reason, "transform handler: Function.ResponseSizeTooLarge")
+		}
+	})
+}
+
 // throttle answers 429 for so many requests. 0 is for all.
 func (r *rig) throttle(times int) (hits func() int) {
 	hits, _ = r.runtime.Router.Faults.Add(api.Fault{
