@@ -85,7 +85,7 @@ func TestTheSimulatorAgreesWithTheMachines(t *testing.T) {
 		{"stream", 50 * time.Millisecond, 30_000, scale.Policy{MaxConcurrency: 20, Parallelism: 5, MessagesPerWorker: 1000, StepLimit: 2}},
 		{"stream", 2 * time.Second, 6_000, scale.Policy{MaxConcurrency: 20, Parallelism: 5, MessagesPerWorker: 500, StepLimit: 1}},
 		{"stream", 25 * time.Second, 2_000, scale.Policy{MaxConcurrency: 20, Parallelism: 5, MessagesPerWorker: 100, StepLimit: 3}},
-		{"steps", 50 * time.Millisecond, 20_000, scale.Policy{MaxConcurrency: 10, Parallelism: 1, MessagesPerWorker: 1000, StepLimit: 5}},
+		{"steps", 50 * time.Millisecond, 10_000, scale.Policy{MaxConcurrency: 10, Parallelism: 1, MessagesPerWorker: 1000, StepLimit: 5}},
 		{"steps", 2 * time.Second, 5_000, scale.Policy{MaxConcurrency: 20, Parallelism: 1, MessagesPerWorker: 100, StepLimit: 5}},
 		{"steps", 25 * time.Second, 2_000, scale.Policy{MaxConcurrency: 20, Parallelism: 1, MessagesPerWorker: 100, StepLimit: 10}},
 		// Ticks are two minutes apart here: workers that started at one tick report
