@@ -4,6 +4,7 @@ FUNCTIONS := $(notdir $(wildcard functions/*))
 HOST      := build/local
 GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 BENCH     := ^Benchmark
+SCHEDULES := 100000
 
 # Functions are built the same everywhere: no paths, no revision, no C, no RPC
 # protocol that provided.al2023 does not speak.
@@ -46,6 +47,10 @@ test: ## Run all tests: offline, nothing skipped.
 .PHONY: race
 race: ## Run all tests with the race detector.
 	go test -race ./...
+
+.PHONY: explore
+explore: ## Search SCHEDULES interleavings (100,000) for one that passes the cap.
+	go test ./internal/explore -run TestExplore -v -timeout 0 -schedules $(SCHEDULES)
 
 .PHONY: bench
 bench: ## Run the benchmarks and print them as a table. BENCH=<regexp> picks some.

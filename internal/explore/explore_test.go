@@ -1,0 +1,125 @@
+package explore_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/musterq/muster/internal/scenario"
+)
+
+var (
+	schedules = flag.Int("schedules", 300, "schedules that TestExplore tries")
+	from      = flag.Uint64("from", 0, "first seed of TestExplore")
+)
+
+// lives of one world: a seed replays them all.
+const lives = 25
+
+// search is what a search has seen.
+type search struct {
+	*testing.T
+	bug    scenario.Bug
+	clocks time.Duration
+	// frontiers of the systematic search, by setting.
+	frontiers map[setting]*frontier
+
+	tried, systematic, steps int
+	distinct                 map[uint64]bool
+	// wrong is what went wrong, with its schedule.
+	wrong string
+}
+
+func newSearch(t *testing.T, b scenario.Bug, clocks time.Duration) *search {
+	return &search{T: t, bug: b, clocks: clocks, frontiers: map[setting]*frontier{}, distinct: map[uint64]bool{}}
+}
+
+// world lives the lives of one seed in a world of their own, until one goes
+// wrong. Every fourth seed goes on with the systematic search.
+func (s *search) world(seed uint64, wanted int) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	c := setting{lane: []string{"stream", "steps"}[seed%2], cap: 1 + random.IntN(3)}
+	if s.bug.Stream {
+		c.lane = "stream"
+	}
+	var f *frontier
+	if seed%8 >= 6 {
+		c.cap = 1
+		f = s.frontiers[c]
+		if f == nil {
+			f = newFrontier(seed)
+			s.frontiers[c] = f
+		}
+	}
+	c.parallelism = 1 + random.IntN(c.cap)
+	if c.lane == "steps" {
+		c.parallelism, c.courier = 1, f == nil && random.IntN(2) == 0
+	}
+	cryptotest.SetGlobalRandom(s.T, seed)
+	synctest.Test(s.T, func(t *testing.T) {
+		w := newWorld(t, c, s.bug)
+		defer w.Close()
+		defer w.gate.open()
+		for i := range min(lives, wanted) {
+			cryptotest.SetGlobalRandom(s.T, seed*lives+uint64(i)+1)
+			l := &life{w: w, seed: random.Uint64(), chooser: newWalk(random), setting: c}
+			if random.IntN(2) == 0 {
+				l.clocks = s.clocks
+			}
+			wrong := ""
+			if p := f.take(); p != nil {
+				l.chooser, l.seed, l.clocks = p, 1, 0
+				wrong = l.live(2)
+				f.lived(p)
+				s.systematic++
+			} else {
+				wrong = l.live(1 + random.IntN(4))
+			}
+			s.tried++
+			s.steps += len(l.trace)
+			s.distinct[l.hash()] = true
+			if wrong != "" {
+				s.wrong = fmt.Sprintf("%s\nseed %d, life %d: %s\n%s", wrong, seed, i, c, strings.Join(l.trace, "\n"))
+				return
+			}
+		}
+	})
+}
+
+func (s *search) String() string {
+	return fmt.Sprintf("%d schedules, %d of them distinct, %d of the systematic search, %d steps", s.tried, len(s.distinct), s.systematic, s.steps)
+}
+
+// TestExplore finds no schedule in which the cap is passed, a slot stays taken or
+// a message is lost.
+func TestExplore(t *testing.T) {
+	s := newSearch(t, scenario.Bug{}, 15*time.Second)
+	began := time.Now()
+	for seed := *from; s.tried < *schedules && s.wrong == ""; seed++ {
+		s.world(seed, *schedules-s.tried)
+		if s.tried%5_000 == 0 {
+			t.Logf("%s, in %s", s, time.Since(began).Round(time.Second))
+		}
+	}
+	t.Logf("%s, in %s", s, time.Since(began).Round(time.Millisecond))
+	if s.wrong != "" {
+		t.Error(s.wrong)
+	}
+}
+
+// TestReplay lives the lives of some seeds twice: the same happens.
+func TestReplay(t *testing.T) {
+	for seed := range uint64(8) {
+		first, again := newSearch(t, scenario.Bug{}, 15*time.Second), newSearch(t, scenario.Bug{}, 15*time.Second)
+		first.world(seed, 10)
+		again.world(seed, 10)
+		assert.Equal(t, first.distinct, again.distinct, "seed %d", seed)
+	}
+}
