@@ -131,7 +131,7 @@ func (d *driver) loop(ctx context.Context, interrupts <-chan os.Signal, outcome 
 			}
 			end.interrupted = true
 			stopSending()
-			d.view.say("Draining: the workers finish what they hold and go home. Interrupt again to stop at once.")
+			d.view.say("Draining: the workers learn of it at their next report, within a minute, finish what they hold and go home. Interrupt again to stop at once.")
 			err = d.goHome(ctx)
 		case err := <-outcome:
 			d.sent = true
@@ -282,9 +282,20 @@ func (d *driver) outcomes() []outcome {
 
 func (d *driver) summary() summary {
 	s := d.snapshot
+	unsent, repeated := 0, 0
+	seen := map[string]bool{}
+	for _, id := range d.ids {
+		switch {
+		case id == "":
+			unsent++
+		case seen[id]:
+			repeated++ // for SQS it is the same message
+		}
+		seen[id] = true
+	}
 	result := summary{
-		Messages: len(d.messages), Handled: s.Handled, DeadLettered: s.DeadLettered, Filtered: s.Filtered, Duplicates: s.Duplicates, Lost: s.Lost,
-		Unfinished:     len(d.messages) - s.Sent + s.left(),
+		Messages: len(d.messages), Handled: s.Handled, DeadLettered: s.DeadLettered, Filtered: s.Filtered, Duplicates: s.Duplicates + repeated, Lost: s.Lost,
+		Unfinished:     unsent + s.left(),
 		WorkersStarted: s.Started, PeakWorkers: s.PeakWorkers, PeakConcurrency: d.peak, Ticks: s.Ticks,
 		Transitions: d.fleet.runtime.StepFunctions.Stats().Transitions,
 		Invocations: d.fleet.invocations() + s.JobsStarted,

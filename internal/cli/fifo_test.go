@@ -14,7 +14,7 @@ func TestArrangeGivesFifoMessagesTheirGroups(t *testing.T) {
 		{Body: "c", Attributes: map[string]string{"kind": "two words"}},
 		{Body: "d"},
 	}
-	require.NoError(t, arrange(messages, true, "kind"))
+	require.NoError(t, arrange(messages, true, false, "kind"))
 	assert.Equal(t, "own", messages[0].GroupID)
 	assert.Equal(t, "1", messages[0].DeduplicationID)
 	assert.Equal(t, "push", messages[1].GroupID)
@@ -26,6 +26,12 @@ func TestArrangeGivesFifoMessagesTheirGroups(t *testing.T) {
 
 func TestArrangeLeavesStandardMessagesAsTheyAre(t *testing.T) {
 	messages := []outgoing{{Body: "a", GroupID: "fair"}, {Body: "b"}}
-	require.NoError(t, arrange(messages, false, ""))
+	require.NoError(t, arrange(messages, false, false, ""))
 	assert.Equal(t, []outgoing{{Body: "a", GroupID: "fair"}, {Body: "b"}}, messages)
+}
+
+func TestArrangeLeavesDeduplicationByContentToSQS(t *testing.T) {
+	messages := []outgoing{{Body: "a"}, {Body: "a", DeduplicationID: "own"}}
+	require.NoError(t, arrange(messages, true, true, ""))
+	assert.Equal(t, []outgoing{{Body: "a", GroupID: everyMessage}, {Body: "a", GroupID: everyMessage, DeduplicationID: "own"}}, messages)
 }

@@ -113,17 +113,17 @@ const longestFunction = 900
 // userFunction is one of the user's functions, and the parameters that it has to
 // do with.
 type userFunction struct {
-	function, parameter, timeout, mode string
-	code                               lambda.Code
+	function, parameter, timeout string
+	code                         lambda.Code
 }
 
 func (o fleetOptions) functions() []userFunction {
 	all := []userFunction{
-		{processFunction, processParameter, "ProcessTimeoutSeconds", "Mode", o.Process},
-		{transformFunction, transformParameter, "TransformTimeoutSeconds", "TransformMode", o.Transform},
+		{processFunction, processParameter, "ProcessTimeoutSeconds", o.Process},
+		{transformFunction, transformParameter, "TransformTimeoutSeconds", o.Transform},
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Others)) {
-		all = append(all, userFunction{name, "", "ProcessTimeoutSeconds", "Mode", o.Others[name]})
+		all = append(all, userFunction{name, "", "ProcessTimeoutSeconds", o.Others[name]})
 	}
 	return all
 }
@@ -138,10 +138,9 @@ func deployFleet(ctx context.Context, runtime *local.Runtime, o fleetOptions) (*
 		if err != nil {
 			return nil, usage(fmt.Errorf("--%s: %w", flagName(h.timeout), err))
 		}
-		if o.Parameters.get(h.mode) == "callback" {
-			// The task may take longer than the function that starts it.
-			timeout = min(timeout, longestFunction)
-		}
+		// The task that it starts may take longer. Where none does the settings are
+		// refused below.
+		timeout = min(timeout, longestFunction)
 		err = runtime.Lambda.Put(lambda.Function{
 			Name: h.function, Code: h.code, Handler: "handler", Timeout: timeout,
 			MemorySize: o.Memory, Environment: o.Environment,

@@ -121,7 +121,7 @@ func run(ctx context.Context, s *streams, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := arrange(messages, o.parameters.get("Fifo") == "true", o.groupBy); err != nil {
+	if err := arrange(messages, o.parameters.get("Fifo") == "true", o.parameters.get("ContentBasedDeduplication") == "true", o.groupBy); err != nil {
 		return usage(err)
 	}
 	process, transform, err := o.handlers.parse(s.dir)

@@ -167,7 +167,7 @@ func TestInterruptDrains(t *testing.T) {
 	assert.Equal(t, 130, p.status(t))
 	s := result(t, p)
 	assert.Equal(t, []int{1, 1}, []int{s.Handled, s.Unfinished})
-	assert.Contains(t, p.stderr.String(), "Draining: the workers finish what they hold and go home. Interrupt again to stop at once.\n")
+	assert.Contains(t, p.stderr.String(), "Draining: the workers learn of it at their next report, within a minute, finish what they hold and go home. Interrupt again to stop at once.\n")
 }
 
 func TestSecondInterruptStops(t *testing.T) {

@@ -72,13 +72,18 @@ func send(ctx context.Context, s *streams, o *sendOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := arrange(messages, strings.HasSuffix(url, ".fifo"), o.groupBy); err != nil {
+	client := sqs.NewFromConfig(k.cfg)
+	hashed, err := byContent(ctx, client, url)
+	if err != nil {
+		return err
+	}
+	if err := arrange(messages, strings.HasSuffix(url, ".fifo"), hashed, o.groupBy); err != nil {
 		return usage(err)
 	}
 	if err := k.announce(ctx, s, fmt.Sprintf("sending %s messages to %s", thousands(len(messages)), url)); err != nil {
 		return err
 	}
-	sender := sender{client: sqs.NewFromConfig(k.cfg), url: url}
+	sender := sender{client: client, url: url}
 	ids, err := sender.send(ctx, messages)
 	if e := printSent(s, o.json, ids); err == nil {
 		err = e
