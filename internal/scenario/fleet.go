@@ -213,8 +213,7 @@ func (f *Fleet) put(functionName string, h Handler, timeout string, memory int) 
 func (f *Fleet) handle(ctx context.Context, functionName string, h Handler, payload []byte) ([]byte, error) {
 	f.count(1)
 	// A handler that outstays its time-out is killed: it runs no longer.
-	var once sync.Once
-	ended := func() { once.Do(func() { f.count(-1) }) }
+	ended := sync.OnceFunc(func() { f.count(-1) })
 	stop := context.AfterFunc(ctx, ended)
 	defer stop()
 	defer ended()
@@ -224,7 +223,7 @@ func (f *Fleet) handle(ctx context.Context, functionName string, h Handler, payl
 		return nil, err
 	}
 	if len(event.Records) == 1 {
-		ctx = f.withTask(ctx, &task, event.Records[0].MessageID)
+		ctx = f.withTask(ctx, &task, event.Records[0].MessageID, ended)
 	}
 	reply, err := h(ctx, event)
 	if err != nil {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -30,14 +31,15 @@ const childWithToken = `{"StartAt":"Work","States":{"Work":{"Type":"Task","Resou
 func (f *Fleet) job(program Job) jobs.Func {
 	return func(ctx context.Context, r jobs.Run) (int, string) {
 		f.count(1)
-		defer f.count(-1)
+		ended := sync.OnceFunc(func() { f.count(-1) })
+		defer ended()
 		if program == nil {
 			f.handle1(r.Env["MUSTER_MESSAGE_ID"])
 			return 0, ""
 		}
 		if r.Env["MUSTER_TASK_TOKEN"] != "" {
 			t := &Task{Token: r.Env["MUSTER_TASK_TOKEN"]}
-			return program(f.withTask(ctx, t, r.Env["MUSTER_MESSAGE_ID"]), r.Env)
+			return program(f.withTask(ctx, t, r.Env["MUSTER_MESSAGE_ID"], ended), r.Env)
 		}
 		exit, reason := program(ctx, r.Env)
 		if exit == 0 && ctx.Err() == nil {

@@ -15,6 +15,8 @@ type Task struct {
 	fleet *Fleet
 	// id of the message.
 	id string
+	// over takes the task off the count of those that run.
+	over func()
 }
 
 type taskKey struct{}
@@ -25,18 +27,21 @@ func TaskOf(ctx context.Context) *Task {
 	return t
 }
 
-// withTask makes a task known to the handler of its message.
-func (f *Fleet) withTask(ctx context.Context, t *Task, id string) context.Context {
+// withTask makes a task known to the handler of its message. over is called when
+// it reports: by its own word it works no longer, and its successor may start
+// before its function has returned.
+func (f *Fleet) withTask(ctx context.Context, t *Task, id string, over func()) context.Context {
 	if t.Token == "" {
 		return ctx
 	}
-	t.fleet, t.id = f, id
+	t.fleet, t.id, t.over = f, id, over
 	return context.WithValue(ctx, taskKey{}, t)
 }
 
 // Succeed reports the task as done. Once that is accepted its message counts as
 // handled.
 func (t *Task) Succeed(output string) error {
+	t.over()
 	_, err := t.fleet.Executions.SendTaskSuccess(context.Background(), &sfn.SendTaskSuccessInput{TaskToken: &t.Token, Output: &output})
 	if err == nil {
 		t.fleet.handle1(t.id)
@@ -46,6 +51,7 @@ func (t *Task) Succeed(output string) error {
 
 // Fail reports the task as failed.
 func (t *Task) Fail(name, cause string) error {
+	t.over()
 	_, err := t.fleet.Executions.SendTaskFailure(context.Background(), &sfn.SendTaskFailureInput{TaskToken: &t.Token, Error: &name, Cause: &cause})
 	return err
 }
