@@ -73,7 +73,7 @@ func (s *search) world(seed uint64, wanted int) {
 			if random.IntN(2) == 0 {
 				l.clocks = s.clocks
 			}
-			wrong := ""
+			var wrong string
 			if p := f.take(); p != nil {
 				l.chooser, l.seed, l.clocks = p, 1, 0
 				wrong = l.live(2)

@@ -272,7 +272,7 @@ func TestATickHidesFirst(t *testing.T) {
 		began := time.Now()
 		assert.ErrorIs(r, r.tick(), context.DeadlineExceeded)
 		assert.Less(r, time.Since(began), 30*time.Second)
-		time.Sleep(began.Add(heartbeat).Sub(time.Now()))
+		time.Sleep(time.Until(began.Add(heartbeat)))
 		assert.Equal(r, queue.Depth{InFlight: 2}, r.depth(r.config.QueueURL))
 		time.Sleep(time.Hour)
 	})
