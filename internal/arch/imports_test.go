@@ -29,7 +29,7 @@ type layer struct {
 }
 
 var layers = []layer{
-	{name: "languages of AWS", standardOnly: true, folders: []string{"internal/pattern", "internal/schedule"}},
+	{name: "languages of AWS", standardOnly: true, folders: []string{"internal/pattern", "internal/price", "internal/schedule"}},
 	{name: "domain", standardOnly: true, folders: []string{"internal/message", "internal/scale"}},
 	{
 		name: "product", mayUse: []string{"languages of AWS", "domain", "product"},

@@ -1,27 +1,21 @@
 package sim
 
-// Prices in us-east-1 in US dollars, without any free tier, as they stood in
-// September 2026. What a message costs to send is the same for every way and left
-// out; so are logs, network and what a Kubernetes cluster costs by itself.
-const (
-	// https://aws.amazon.com/sqs/pricing/: a standard queue's request, up to 64 KB.
-	priceSQS = 0.40e-6
-	// https://aws.amazon.com/lambda/pricing/: arm64.
-	priceInvocation = 0.20e-6
-	priceGBSecond   = 0.0000133334
-	// https://aws.amazon.com/lambda/pricing/: an event poller of provisioned mode.
-	pricePollerHour = 0.00925
-	// https://aws.amazon.com/step-functions/pricing/
-	priceTransition      = 0.025e-3
-	priceExpress         = 1.00e-6
-	priceExpressGBSecond = 0.00001667
-	// https://aws.amazon.com/dynamodb/pricing/on-demand/: a kilobyte written, four
-	// read consistently.
-	priceWrite = 0.625e-6
-	priceRead  = 0.125e-6
-	// https://aws.amazon.com/fargate/pricing/: Linux on arm64.
-	priceVCPUHour = 0.03238
-	priceGBHour   = 0.00356
+import "github.com/musterq/muster/internal/price"
+
+// What a message costs to send is the same for every way and left out; so are
+// logs, network and what a Kubernetes cluster costs by itself.
+var (
+	priceSQS             = price.SQSRequest.Dollars
+	priceInvocation      = price.LambdaRequest.Dollars
+	priceGBSecond        = price.LambdaArmTime.Dollars
+	pricePollerHour      = price.PollerHour.Dollars
+	priceTransition      = price.Transition.Dollars
+	priceExpress         = price.ExpressRequest.Dollars
+	priceExpressGBSecond = price.ExpressTime.Dollars
+	priceWrite           = price.DynamoDBWrite.Dollars
+	priceRead            = price.DynamoDBRead.Dollars
+	priceVCPUHour        = price.FargateVCPUHour.Dollars
+	priceGBHour          = price.FargateGBHour.Dollars
 )
 
 // Line of a bill.
@@ -32,8 +26,8 @@ type Line struct {
 	Dollars  float64 `json:"dollars"`
 }
 
-func priced(name string, quantity float64, unit string, price float64) Line {
-	return Line{Name: name, Quantity: quantity, Unit: unit, Dollars: quantity * price}
+func priced(name string, quantity float64, unit string, each float64) Line {
+	return Line{Name: name, Quantity: quantity, Unit: unit, Dollars: quantity * each}
 }
 
 // lines of the bill: the queue, the handlers and what the way adds.

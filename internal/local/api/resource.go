@@ -23,6 +23,24 @@ type Resource struct {
 	Attributes map[string]string
 }
 
-// Provider makes the resources of one type. A property that it does not know is
-// an error (decode with [Decode]).
-type Provider func(ctx context.Context, r ResourceRequest) (Resource, error)
+// Existing is a resource that a stack has: how it was asked for and what it
+// became.
+type Existing struct {
+	ResourceRequest
+	Resource
+}
+
+// Provider makes, changes and deletes the resources of one type. A property that
+// it does not know is an error (decode with [Decode]).
+type Provider struct {
+	// Create makes a resource.
+	Create func(ctx context.Context, r ResourceRequest) (Resource, error)
+	// Update changes a resource in place to what r asks for. Nil where every change
+	// makes another resource.
+	Update func(ctx context.Context, r ResourceRequest, old Existing) (Resource, error)
+	// Replaced are the top properties whose change makes another resource, as the
+	// type's page says: "Update requires: Replacement".
+	Replaced []string
+	// Delete deletes a resource. One that is gone already is no error.
+	Delete func(ctx context.Context, old Existing) error
+}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/musterq/muster/internal/price"
 )
 
 // Router dispatches calls to services, through the fault switches.
@@ -16,9 +18,25 @@ type Router struct {
 	byTarget  map[string]Service
 	callers   map[string]func() Caller
 	observers []*observer
+	allow     Authorizer
+	bill      func(Usage)
 }
 
 type observer struct{ see func(Event) }
+
+// Authorizer says whether a call may be made: an error is the denial.
+type Authorizer func(ctx context.Context, call Call) error
+
+// Usage is something billable that happened.
+type Usage struct {
+	Item price.Item
+	// Quantity in the item's unit.
+	Quantity float64
+	// Resource that was used, as its ARN.
+	Resource string
+	// Caller whose call it was. Empty for what the runtime did by itself.
+	Caller Caller
+}
 
 // NewRouter returns an empty router without faults. The seed drives faults that
 // happen with a probability, so that a run can be replayed.
@@ -71,11 +89,49 @@ func (r *Router) Call(ctx context.Context, service, operation string, caller Cal
 	return op(ctx, r, caller, input)
 }
 
-// Do runs effect as the given call: faults that match are applied, and
-// observers see the outcome. Every call of the embedded AWS passes here.
+// Authorize has a decide about every call from now on. Nil allows all.
+func (r *Router) Authorize(a Authorizer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.allow = a
+}
+
+// Meter has bill told of everything billable from now on, on the goroutine that
+// it happens on: it must be quick and must not call back into the runtime.
+func (r *Router) Meter(bill func(Usage)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bill = bill
+}
+
+// Bill tells the meter of usage. Services call it where they know the quantity.
+func (r *Router) Bill(u Usage) {
+	r.mu.RLock()
+	bill := r.bill
+	r.mu.RUnlock()
+	if bill != nil {
+		bill(u)
+	}
+}
+
+// Do runs effect as the given call: faults that match are applied, a call that
+// is not allowed is denied, and observers see the outcome. Every call of the
+// embedded AWS passes here.
 func (r *Router) Do(ctx context.Context, call Call, effect func(context.Context) (any, error)) (any, error) {
 	start := time.Now()
-	out, err := r.Faults.apply(ctx, call, effect)
+	r.mu.RLock()
+	allow := r.allow
+	r.mu.RUnlock()
+	allowed := effect
+	if allow != nil {
+		allowed = func(ctx context.Context) (any, error) {
+			if err := allow(ctx, call); err != nil {
+				return nil, err
+			}
+			return effect(ctx)
+		}
+	}
+	out, err := r.Faults.apply(ctx, call, allowed)
 	r.notify(Event{Call: call, Output: out, Err: err, Start: start, End: time.Now()})
 	return out, err
 }

@@ -164,7 +164,7 @@ func (p *plan) arrange() error {
 	var faults []*Error
 	for _, name := range names {
 		r := byName[name]
-		if p.options.Providers[r.Type] == nil {
+		if p.options.Providers[r.Type].Create == nil {
 			faults = append(faults, p.scope.fault(r.Line, "Template format error: Unrecognized resource types: [%s]", r.Type))
 		}
 	}
@@ -258,7 +258,7 @@ func (p *plan) make(ctx context.Context, r *Resource) (StackResource, error) {
 	if err := e.Encode(properties); err != nil {
 		return made, fmt.Errorf("encode the properties: %w", err)
 	}
-	resource, err := p.options.Providers[r.Type](ctx, api.ResourceRequest{
+	resource, err := p.options.Providers[r.Type].Create(ctx, api.ResourceRequest{
 		Stack:      p.options.StackName,
 		LogicalID:  r.LogicalID,
 		Type:       r.Type,

@@ -85,9 +85,9 @@ Outputs:
 func TestFailureKeepsWhatWasMade(t *testing.T) {
 	r := &recorder{}
 	o := options(r, "T")
-	o.Providers["AWS::SQS::Queue"] = func(context.Context, api.ResourceRequest) (api.Resource, error) {
+	o.Providers["AWS::SQS::Queue"] = api.Provider{Create: func(context.Context, api.ResourceRequest) (api.Resource, error) {
 		return api.Resource{}, api.Errorf("ValidationException", `The embedded runtime does not know the member "Nonsense" of queueProperties.`)
-	}
+	}}
 	stack, err := cloudformation.Deploy(t.Context(), parse(t, `Resources:
   A: {Type: T}
   B:

@@ -56,7 +56,7 @@ func (r *recorder) order() []string {
 func (r *recorder) providers(types ...string) map[string]api.Provider {
 	providers := map[string]api.Provider{}
 	for _, t := range types {
-		providers[t] = r.provide
+		providers[t] = api.Provider{Create: r.provide}
 	}
 	return providers
 }

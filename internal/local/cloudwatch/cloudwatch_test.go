@@ -293,7 +293,7 @@ func TestRefusals(t *testing.T) {
 
 func TestProvider(t *testing.T) {
 	w := newWorld(t, Options{})
-	got, err := w.service.Providers()["AWS::CloudWatch::Alarm"](t.Context(), api.ResourceRequest{
+	got, err := w.service.Providers()["AWS::CloudWatch::Alarm"].Create(t.Context(), api.ResourceRequest{
 		Name:       "depth",
 		Properties: []byte(`{` + strings.NewReplacer(`"AlarmName":"depth",`, ``, `"Period":60`, `"Period":"60"`, `"Threshold":0`, `"Threshold":"0.5","ActionsEnabled":"false"`).Replace(depthAlarm) + `}`),
 	})

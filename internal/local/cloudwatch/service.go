@@ -76,7 +76,7 @@ func (s *Service) API() api.Service {
 
 // Providers make the resources of templates.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::CloudWatch::Alarm": s.provideAlarm}
+	return map[string]api.Provider{"AWS::CloudWatch::Alarm": {Create: s.provideAlarm}}
 }
 
 // AddSource says where the metrics of a namespace such as "AWS/SQS" come from.

@@ -35,7 +35,7 @@ type tableProperties struct {
 
 // Providers makes tables of templates.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::DynamoDB::Table": s.provideTable}
+	return map[string]api.Provider{"AWS::DynamoDB::Table": {Create: s.provideTable}}
 }
 
 func (s *Service) provideTable(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {

@@ -138,7 +138,7 @@ func TestProvider(t *testing.T) {
 	router := api.NewRouter(1)
 	service := dynamodb.New(account, router, dynamodb.Options{})
 	router.Add(service.API())
-	provide := service.Providers()["AWS::DynamoDB::Table"]
+	provide := service.Providers()["AWS::DynamoDB::Table"].Create
 	var seen []string
 	defer router.Observe(func(e api.Event) { seen = append(seen, e.String()) })()
 	resource, err := provide(context.Background(), api.ResourceRequest{Stack: "fleet", LogicalID: "Registry", Type: "AWS::DynamoDB::Table", Name: "fleet-Registry-1", Properties: []byte(`{

@@ -171,7 +171,7 @@ func TestListing(t *testing.T) {
 
 func TestProvider(t *testing.T) {
 	inBubble(t, func(w *world) {
-		provide := w.service.Providers()["AWS::Events::Rule"]
+		provide := w.service.Providers()["AWS::Events::Rule"].Create
 		got, err := provide(t.Context(), api.ResourceRequest{
 			Name: "jobs-WakeRule-1",
 			Properties: []byte(`{"Description":"Wakes.","EventPattern":{"source":["muster"]},"State":"ENABLED",

@@ -75,7 +75,7 @@ func (s *Service) API() api.Service {
 
 // Providers make the resources of templates.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::Events::Rule": s.provideRule}
+	return map[string]api.Provider{"AWS::Events::Rule": {Create: s.provideRule}}
 }
 
 // Close ends schedules, deliveries and their retries, and waits for them.

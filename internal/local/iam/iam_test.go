@@ -94,7 +94,7 @@ func TestRefusals(t *testing.T) {
 	make1(t, s, "AWS::IAM::ManagedPolicy", `{"ManagedPolicyName": "taken", "PolicyDocument": `+allow("s3:GetObject")+`}`)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := s.Providers()["AWS::IAM::"+tt.kind](t.Context(), request(tt.properties))
+			_, err := s.Providers()["AWS::IAM::"+tt.kind].Create(t.Context(), request(tt.properties))
 			assert.EqualError(t, err, tt.want)
 		})
 	}
@@ -107,7 +107,7 @@ func TestCreationPassesTheRouter(t *testing.T) {
 	router := api.NewRouter(1)
 	s := iam.New(&api.Account{ID: "000000000000", Region: "us-east-1", Partition: "aws"}, router)
 	hits, _ := router.Faults.Add(api.Fault{Service: "iam", Operation: "CreateRole", Kind: api.Fail})
-	_, err := s.Providers()["AWS::IAM::Role"](t.Context(), request(`{"AssumeRolePolicyDocument": `+trust+`}`))
+	_, err := s.Providers()["AWS::IAM::Role"].Create(t.Context(), request(`{"AssumeRolePolicyDocument": `+trust+`}`))
 	assert.EqualError(t, err, "ServiceUnavailable: The service is unavailable.")
 	assert.Equal(t, 1, hits())
 	assert.Empty(t, s.Roles())
@@ -123,7 +123,7 @@ func request(properties string) api.ResourceRequest {
 
 func make1(t *testing.T, s *iam.Service, kind, properties string) api.Resource {
 	t.Helper()
-	r, err := s.Providers()[kind](t.Context(), request(properties))
+	r, err := s.Providers()[kind].Create(t.Context(), request(properties))
 	require.NoError(t, err)
 	return r
 }

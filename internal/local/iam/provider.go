@@ -13,14 +13,14 @@ import (
 // Providers make the resources that a template declares.
 func (s *Service) Providers() map[string]api.Provider {
 	return map[string]api.Provider{
-		"AWS::IAM::Role":          provide(s, "CreateRole", s.createRole),
-		"AWS::IAM::Policy":        provide(s, "PutRolePolicy", s.putPolicy),
-		"AWS::IAM::ManagedPolicy": provide(s, "CreatePolicy", s.createManagedPolicy),
+		"AWS::IAM::Role":          {Create: provide(s, "CreateRole", s.createRole)},
+		"AWS::IAM::Policy":        {Create: provide(s, "PutRolePolicy", s.putPolicy)},
+		"AWS::IAM::ManagedPolicy": {Create: provide(s, "CreatePolicy", s.createManagedPolicy)},
 	}
 }
 
 // provide makes a provider of a function over a resource's own properties.
-func provide[P any](s *Service, operation string, f func(api.ResourceRequest, *P) (api.Resource, error)) api.Provider {
+func provide[P any](s *Service, operation string, f func(api.ResourceRequest, *P) (api.Resource, error)) func(context.Context, api.ResourceRequest) (api.Resource, error) {
 	return func(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {
 		properties := new(P)
 		if err := api.Decode(r.Properties, properties); err != nil {

@@ -13,9 +13,9 @@ import (
 // Providers makes the resources of CloudFormation templates.
 func (s *Service) Providers() map[string]api.Provider {
 	return map[string]api.Provider{
-		"AWS::Lambda::Function":          s.provideFunction,
-		"AWS::Lambda::Permission":        s.providePermission,
-		"AWS::Lambda::EventInvokeConfig": s.provideEventInvokeConfig,
+		"AWS::Lambda::Function":          {Create: s.provideFunction},
+		"AWS::Lambda::Permission":        {Create: s.providePermission},
+		"AWS::Lambda::EventInvokeConfig": {Create: s.provideEventInvokeConfig},
 	}
 }
 

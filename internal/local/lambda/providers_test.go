@@ -14,7 +14,7 @@ import (
 )
 
 func (s *service) provide(kind, name, properties string) (api.Resource, error) {
-	return s.Providers()["AWS::Lambda::"+kind](context.Background(), api.ResourceRequest{
+	return s.Providers()["AWS::Lambda::"+kind].Create(context.Background(), api.ResourceRequest{
 		Stack: "fleet", LogicalID: "Thing", Type: "AWS::Lambda::" + kind, Name: name, Properties: []byte(properties),
 	})
 }

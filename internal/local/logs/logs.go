@@ -53,7 +53,7 @@ func (s *Service) Groups() []Group {
 
 // Providers make the resources that a template declares.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::Logs::LogGroup": s.provide}
+	return map[string]api.Provider{"AWS::Logs::LogGroup": {Create: s.provide}}
 }
 
 // LogGroupProperties are the properties of AWS::Logs::LogGroup.

@@ -17,7 +17,7 @@ func newService() *logs.Service {
 
 func TestGroupsAreKept(t *testing.T) {
 	s := newService()
-	provide := s.Providers()["AWS::Logs::LogGroup"]
+	provide := s.Providers()["AWS::Logs::LogGroup"].Create
 	named, err := provide(t.Context(), api.ResourceRequest{Name: "unused", Properties: []byte(`{
 		"LogGroupName": "/aws/lambda/pump", "RetentionInDays": 14, "KmsKeyId": "key", "Tags": [{"Key": "fleet", "Value": "jobs"}]}`)})
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func TestGroupsAreKept(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	s := newService()
-	provide := s.Providers()["AWS::Logs::LogGroup"]
+	provide := s.Providers()["AWS::Logs::LogGroup"].Create
 	_, err := provide(t.Context(), api.ResourceRequest{Properties: []byte(`{"LogGroupName": "taken"}`)})
 	require.NoError(t, err)
 	tests := []struct{ name, properties, want string }{

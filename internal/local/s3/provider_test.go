@@ -17,7 +17,7 @@ import (
 func TestProvider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		provide := w.service.Providers()["AWS::S3::Bucket"]
+		provide := w.service.Providers()["AWS::S3::Bucket"].Create
 		got, err := provide(t.Context(), api.ResourceRequest{
 			Name: "jobs-Bucket-ABC",
 			Properties: []byte(`{
@@ -70,14 +70,14 @@ func TestProviderRefuses(t *testing.T) {
 		`{"WebsiteConfiguration":{}}`: `ValidationException: The embedded runtime does not know the member "WebsiteConfiguration" of bucketProperties.`,
 		`{"BucketName":"No"}`:         "InvalidBucketName: The specified bucket is not valid.",
 	} {
-		_, err := w.service.Providers()["AWS::S3::Bucket"](t.Context(), api.ResourceRequest{Name: "n-n", Properties: []byte(properties)})
+		_, err := w.service.Providers()["AWS::S3::Bucket"].Create(t.Context(), api.ResourceRequest{Name: "n-n", Properties: []byte(properties)})
 		assert.EqualError(t, err, want)
 	}
 }
 
 func TestPolicies(t *testing.T) {
 	w := newWorld(t)
-	provide := w.service.Providers()["AWS::S3::BucketPolicy"]
+	provide := w.service.Providers()["AWS::S3::BucketPolicy"].Create
 	_, err := provide(t.Context(), api.ResourceRequest{Properties: []byte(`{"Bucket":"bodies","PolicyDocument":{"Version":"2012-10-17"}}`)})
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"Version":"2012-10-17"}`, string(w.service.Policy("bodies")))

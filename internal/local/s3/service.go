@@ -57,8 +57,8 @@ func (s *Service) API() api.Service {
 // Providers make the resources of templates.
 func (s *Service) Providers() map[string]api.Provider {
 	return map[string]api.Provider{
-		"AWS::S3::Bucket":       s.provideBucket,
-		"AWS::S3::BucketPolicy": s.providePolicy,
+		"AWS::S3::Bucket":       {Create: s.provideBucket},
+		"AWS::S3::BucketPolicy": {Create: s.providePolicy},
 	}
 }
 

@@ -33,7 +33,7 @@ func TestFIFOAttributes(t *testing.T) {
 
 func TestProvideFIFO(t *testing.T) {
 	r := newRig(t)
-	made, err := r.service.Providers()["AWS::SQS::Queue"](t.Context(), api.ResourceRequest{
+	made, err := r.service.Providers()["AWS::SQS::Queue"].Create(t.Context(), api.ResourceRequest{
 		LogicalID: "Jobs", Type: "AWS::SQS::Queue", Name: "stack-Jobs-1A2B",
 		Properties: []byte(`{"FifoQueue":true,"ContentBasedDeduplication":"true","DeduplicationScope":"messageGroup","FifoThroughputLimit":"perMessageGroupId"}`),
 	})

@@ -12,8 +12,8 @@ import (
 // Providers make the resources that a template declares.
 func (s *Service) Providers() map[string]api.Provider {
 	return map[string]api.Provider{
-		"AWS::SQS::Queue":       s.provideQueue,
-		"AWS::SQS::QueuePolicy": s.provideQueuePolicy,
+		"AWS::SQS::Queue":       {Create: s.provideQueue},
+		"AWS::SQS::QueuePolicy": {Create: s.provideQueuePolicy},
 	}
 }
 

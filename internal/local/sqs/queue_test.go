@@ -182,7 +182,7 @@ func TestWhatIsNotBuiltIsRefused(t *testing.T) {
 func TestProviders(t *testing.T) {
 	r := newRig(t)
 	provide := func(kind, properties string) (api.Resource, error) {
-		return r.service.Providers()[kind](t.Context(), api.ResourceRequest{LogicalID: "Jobs", Type: kind, Name: "stack-Jobs-1A2B", Properties: []byte(properties)})
+		return r.service.Providers()[kind].Create(t.Context(), api.ResourceRequest{LogicalID: "Jobs", Type: kind, Name: "stack-Jobs-1A2B", Properties: []byte(properties)})
 	}
 	dead, err := provide("AWS::SQS::Queue", `{"QueueName":"dead"}`)
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 
 // Providers are the CloudFormation resource types that the service makes.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::StepFunctions::StateMachine": s.provideStateMachine}
+	return map[string]api.Provider{"AWS::StepFunctions::StateMachine": {Create: s.provideStateMachine}}
 }
 
 // stateMachineProperties are those of AWS::StepFunctions::StateMachine.

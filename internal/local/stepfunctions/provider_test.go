@@ -14,7 +14,7 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-stepfunctions-statemachine.html
 func TestProvider(t *testing.T) {
 	f := newFixture(t, stepfunctions.Options{})
-	provide := f.service.Providers()["AWS::StepFunctions::StateMachine"]
+	provide := f.service.Providers()["AWS::StepFunctions::StateMachine"].Create
 	request := api.ResourceRequest{Stack: "s", LogicalID: "Worker", Type: "AWS::StepFunctions::StateMachine", Name: "s-Worker-1", Properties: []byte(`{
 		"StateMachineType": "EXPRESS", "RoleArn": "` + role + `",
 		"DefinitionString": "{\"StartAt\":\"S\",\"States\":{\"S\":{\"Type\":\"Task\",\"End\":true,\"Resource\":\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName\":\"${F}\",\"Payload\":\"${N}\"}}}}",
