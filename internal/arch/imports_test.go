@@ -34,7 +34,7 @@ var layers = []layer{
 	{
 		name: "product", mayUse: []string{"languages of AWS", "domain", "product"},
 		folders: []string{
-			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/deadletter", "internal/duplicate", "internal/filter",
+			"asl", "cloudformation", "functions", "task", "internal/adopt", "internal/autoscaler", "internal/deadletter", "internal/duplicate", "internal/filter",
 			"internal/fleet", "internal/function",
 			"internal/handler", "internal/hold", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/route", "internal/steps",
 		},
