@@ -96,6 +96,16 @@ func (r *Router) Authorize(a Authorizer) {
 	r.allow = a
 }
 
+// asking marks the context of a call that is not to be made.
+type asking struct{}
+
+// Permitted says whether the caller may make a call, without making it: nil, or
+// the denial. AWS asks so when one service is to call another later on.
+func (r *Router) Permitted(ctx context.Context, service, operation string, caller Caller, input []byte) error {
+	_, err := r.Call(context.WithValue(ctx, asking{}, true), service, operation, caller, input)
+	return err
+}
+
 // Meter has bill told of everything billable from now on, on the goroutine that
 // it happens on: it must be quick and must not call back into the runtime.
 func (r *Router) Meter(bill func(Usage)) {
@@ -122,6 +132,12 @@ func (r *Router) Do(ctx context.Context, call Call, effect func(context.Context)
 	r.mu.RLock()
 	allow := r.allow
 	r.mu.RUnlock()
+	if ctx.Value(asking{}) != nil {
+		if allow == nil {
+			return nil, nil
+		}
+		return nil, allow(ctx, call)
+	}
 	allowed := effect
 	if allow != nil {
 		allowed = func(ctx context.Context) (any, error) {
