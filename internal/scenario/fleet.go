@@ -70,6 +70,8 @@ type Options struct {
 	Memory int
 	// Definition rewrites a state machine's definition, for deliberate bugs.
 	Definition func(name, definition string) string
+	// Template rewrites the fleet's template.
+	Template func(text string) string
 	// Wire wraps the transport of Muster's own functions, for deliberate bugs.
 	Wire func(function string, next http.RoundTripper) http.RoundTripper
 	// Code wraps one of Muster's own functions, for deaths.
@@ -136,7 +138,11 @@ func Start(t testing.TB, o Options) *Fleet {
 		parameters["TransformHandler"] = f.put("transform", o.Transform, parameters["TransformTimeoutSeconds"], o.Memory)
 	}
 	maps.Copy(parameters, f.jobParameters(parameters["Target"], parameters["Mode"]))
-	template, err := cloudformation.Parse("fleet.yaml", fleet.Fleet)
+	text := string(fleet.Fleet)
+	if o.Template != nil {
+		text = o.Template(text)
+	}
+	template, err := cloudformation.Parse("fleet.yaml", []byte(text))
 	require.NoError(t, err)
 	f.Stack, err = runtime.Deploy(context.Background(), template, name, parameters)
 	require.NoError(t, err)

@@ -79,7 +79,7 @@ func document() string {
 			wrong = ""
 		}
 	}
-	b.WriteString("\nWhat cannot work is refused by each tick of the autoscaler, before a worker starts:\n\n| mode | lane | refused with |\n|---|---|---|\n")
+	b.WriteString("\nWhat cannot work is refused by rules of the template, and by each tick of the autoscaler before a worker starts:\n\n| mode | lane | refused with |\n|---|---|---|\n")
 	for _, r := range refusals {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", names(r.ways), row{lanes: r.lanes, queues: r.queues}.where(), r.says)
 	}

@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/lambda"
+	"github.com/musterq/muster/internal/scenario"
 )
 
 // way is how a message is processed.
@@ -205,13 +207,14 @@ func TestFaultTable(t *testing.T) {
 	}
 }
 
-// A fleet that cannot work is refused by each tick, and starts no worker.
+// A fleet that cannot work is refused by the template's rules, which tests of their
+// own hold beside these refusals, and by each tick. It starts no worker.
 func TestRefusals(t *testing.T) {
 	for _, r := range refusals {
 		for _, c := range r.cells() {
 			t.Run(c.name(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					l := newLab(t, c)
+					l := newLab(t, c, withoutRules)
 					defer l.Close()
 					out, err := l.Router.Call(t.Context(), "lambda", "Invoke", api.Caller{}, []byte(`{"FunctionName":"jobs-autoscaler"}`))
 					require.NoError(t, err)
@@ -223,6 +226,15 @@ func TestRefusals(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// withoutRules deploys what the template's rules would refuse.
+func withoutRules(o *scenario.Options) {
+	o.Template = func(text string) string {
+		before, rules, _ := strings.Cut(text, "\nRules:\n")
+		_, after, _ := strings.Cut(rules, "\nConditions:\n")
+		return before + "\nConditions:\n" + after
 	}
 }
 
