@@ -23,7 +23,7 @@ func (s *Service) putPolicy(r api.ResourceRequest, p *PolicyProperties) (api.Res
 	if err := checkName("policyName", p.PolicyName, maxPolicyName); err != nil {
 		return api.Resource{}, err
 	}
-	document, err := ParseIdentityPolicy(p.PolicyDocument)
+	document, err := s.identity(p.PolicyDocument)
 	if err != nil {
 		return api.Resource{}, err
 	}
@@ -52,6 +52,7 @@ func (s *Service) attach(roles, users, groups []string, p Policy) error {
 	for _, name := range roles {
 		s.roles[name].put(p)
 	}
+	s.changes.Add(1)
 	return nil
 }
 
@@ -92,7 +93,7 @@ func (s *Service) createManagedPolicy(r api.ResourceRequest, p *ManagedPolicyPro
 	if err := checkPath(path); err != nil {
 		return api.Resource{}, err
 	}
-	document, err := ParseIdentityPolicy(p.PolicyDocument)
+	document, err := s.identity(p.PolicyDocument)
 	if err != nil {
 		return api.Resource{}, err
 	}

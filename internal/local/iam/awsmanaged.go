@@ -17,7 +17,7 @@ var awsManaged = map[string]Document{
 }
 
 func allow(actions ...string) Document {
-	return Document{Version: "2012-10-17", Statement: []Statement{{Effect: "Allow", Action: actions, Resource: []string{"*"}}}}
+	return Document{Version: version, Statement: []Statement{{Effect: "Allow", Action: actions, Resource: []string{"*"}}}}
 }
 
 // policy finds a managed policy, the account's or AWS's. The lock is held.

@@ -32,6 +32,7 @@ func TestRoleIsKeptAsTypedDocuments(t *testing.T) {
 	got := s.Roles()[role.Attributes["Arn"]]
 	assert.Equal(t, iam.Role{
 		Name: "jobs-Thing-AAAA", ARN: role.Attributes["Arn"], ID: role.Attributes["RoleId"], Path: "/", MaxSessionDuration: 3600,
+		Stack: "jobs", LogicalID: "Thing",
 		Tags: map[string]string{"fleet": "jobs"},
 		Trust: iam.Document{Version: "2012-10-17", Statement: []iam.Statement{{
 			Effect: "Allow", Principal: iam.Principal{Service: []string{"lambda.amazonaws.com"}}, Action: []string{"sts:AssumeRole"},

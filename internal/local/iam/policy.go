@@ -171,6 +171,53 @@ func decode(data []byte, v any, members ...string) error {
 	return json.Unmarshal(data, v)
 }
 
+// identity reads a policy that is attached to a role here: one whose condition
+// keys requests have.
+func (s *Service) identity(data []byte) (Document, error) {
+	doc, err := ParseIdentityPolicy(data)
+	if err == nil {
+		err = s.checkKeys(doc)
+	}
+	return doc, err
+}
+
+// checkKeys refuses a policy with condition keys, or variables, that no request
+// has here.
+func (s *Service) checkKeys(doc Document) error {
+	s.mu.RLock()
+	knows := s.knows
+	s.mu.RUnlock()
+	if knows == nil {
+		return nil
+	}
+	for _, key := range doc.keys() {
+		if !knows(strings.ToLower(key)) {
+			return malformed("The embedded runtime does not know the condition key %s.", key)
+		}
+	}
+	return nil
+}
+
+// keys are the condition keys that a document names, in conditions and variables.
+func (d Document) keys() []string {
+	var keys []string
+	for _, s := range d.Statement {
+		texts := slices.Concat(s.Resource, s.NotResource)
+		for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
+			for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
+				keys = append(keys, key)
+				texts = append(texts, s.Condition[operator][key]...)
+			}
+		}
+		for _, text := range texts {
+			if d.Version == version {
+				keys = append(keys, variables(text)...)
+			}
+		}
+	}
+	return keys
+}
+
 func malformed(format string, args ...any) error {
 	return api.Errorf("MalformedPolicyDocument", format, args...)
 }
@@ -182,6 +229,10 @@ func ParseIdentityPolicy(data []byte) (Document, error) { return parse(data, che
 // ParseTrustPolicy reads a role's trust policy. Errors are MalformedPolicyDocument.
 func ParseTrustPolicy(data []byte) (Document, error) { return parse(data, checkTrust) }
 
+// ParseResourcePolicy reads a policy that is attached to a resource, such as a
+// queue's. Errors are MalformedPolicyDocument.
+func ParseResourcePolicy(data []byte) (Document, error) { return parse(data, checkResource) }
+
 func parse(data []byte, check func(*statement) error) (Document, error) {
 	var raw struct {
 		Version   string
@@ -191,7 +242,7 @@ func parse(data []byte, check func(*statement) error) (Document, error) {
 	if err := decode(data, &raw, "Version", "Id", "Statement"); err != nil {
 		return Document{}, malformed("Syntax errors in policy: %s", err)
 	}
-	if !slices.Contains([]string{"", "2012-10-17", "2008-10-17"}, raw.Version) {
+	if !slices.Contains([]string{"", version, "2008-10-17"}, raw.Version) {
 		return Document{}, malformed("Policy document must be version 2012-10-17 or greater.")
 	}
 	if len(raw.Statement) == 0 {
@@ -307,6 +358,21 @@ func checkIdentity(s *statement) error {
 	if !sid.MatchString(s.SID) {
 		return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
 	}
+	return s.checkResources()
+}
+
+// checkResource finds what a resource's policy must not have.
+func checkResource(s *statement) error {
+	if s.Principal == nil || s.Principal.isZero() {
+		return malformed("Missing required field Principal")
+	}
+	if err := s.Principal.check(); err != nil {
+		return err
+	}
+	return s.checkResources()
+}
+
+func (s *statement) checkResources() error {
 	resources := slices.Concat(s.Resource, s.NotResource)
 	if len(resources) == 0 {
 		return malformed("Policy statement must contain resources.")

@@ -81,6 +81,7 @@ const (
 func (s *Service) createRole(r api.ResourceRequest, p *RoleProperties) (api.Resource, error) {
 	role := &Role{
 		Name: p.RoleName, Path: p.Path, Description: p.Description, MaxSessionDuration: p.MaxSessionDuration, Tags: map[string]string{},
+		Stack: r.Stack, LogicalID: r.LogicalID,
 	}
 	if role.Name == "" {
 		role.Name = r.Name
@@ -113,7 +114,10 @@ func (s *Service) createRole(r api.ResourceRequest, p *RoleProperties) (api.Reso
 	if role.Trust, err = ParseTrustPolicy(p.AssumeRolePolicyDocument); err != nil {
 		return api.Resource{}, err
 	}
-	if err := inline(role, p.Policies); err != nil {
+	if err := s.checkKeys(role.Trust); err != nil {
+		return api.Resource{}, err
+	}
+	if err := s.inline(role, p.Policies); err != nil {
 		return api.Resource{}, err
 	}
 	role.ARN = s.arn("role", role.Path, role.Name)
@@ -137,17 +141,18 @@ func (s *Service) createRole(r api.ResourceRequest, p *RoleProperties) (api.Reso
 		}
 	}
 	s.roles[role.Name] = role
+	s.changes.Add(1)
 	return api.Resource{Ref: role.Name, Attributes: map[string]string{"Arn": role.ARN, "RoleId": role.ID}}, nil
 }
 
 // inline adds a role's own policies.
-func inline(role *Role, policies []inlinePolicy) error {
+func (s *Service) inline(role *Role, policies []inlinePolicy) error {
 	total := 0
 	for _, q := range policies {
 		if err := checkName("policyName", q.PolicyName, maxPolicyName); err != nil {
 			return err
 		}
-		document, err := ParseIdentityPolicy(q.PolicyDocument)
+		document, err := s.identity(q.PolicyDocument)
 		if err != nil {
 			return err
 		}
