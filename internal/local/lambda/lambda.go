@@ -31,6 +31,9 @@ type Options struct {
 	// one call at a time for each environment. The slice is the callee's only
 	// during the call. Defaults to nil, which discards the lines.
 	Logs func(function, environment string, line []byte)
+	// Logged is told how many bytes of log events an invocation has made, as
+	// CloudWatch Logs counts them. It must not call back. Defaults to nil.
+	Logged func(logGroup string, bytes int)
 	// Resolve finds the code behind the local path that a template gives as a
 	// function's Code. Defaults to [Load] with the function's runtime and handler.
 	Resolve func(path string) (Code, error)
@@ -56,6 +59,7 @@ type Service struct {
 	closed    bool
 	random    *rand.ChaCha8
 	functions map[string]*function
+	mappings  map[string]*mapping
 	// unreserved counts busy environments of functions without a reservation.
 	unreserved int
 	events     map[*event]struct{}
@@ -83,6 +87,7 @@ func New(account *api.Account, router *api.Router, options Options) *Service {
 		cancel:    cancel,
 		random:    rand.NewChaCha8(seed),
 		functions: map[string]*function{},
+		mappings:  map[string]*mapping{},
 		events:    map[*event]struct{}{},
 	}
 }
@@ -108,6 +113,11 @@ func (s *Service) API() api.Service {
 			"UpdateFunctionEventInvokeConfig": api.Op("lambda", "UpdateFunctionEventInvokeConfig", s.updateFunctionEventInvokeConfig),
 			"GetFunctionEventInvokeConfig":    api.Op("lambda", "GetFunctionEventInvokeConfig", s.getFunctionEventInvokeConfig),
 			"DeleteFunctionEventInvokeConfig": api.Op("lambda", "DeleteFunctionEventInvokeConfig", s.deleteFunctionEventInvokeConfig),
+			"CreateEventSourceMapping":        api.Op("lambda", "CreateEventSourceMapping", s.createEventSourceMapping),
+			"GetEventSourceMapping":           api.Op("lambda", "GetEventSourceMapping", s.getEventSourceMapping),
+			"UpdateEventSourceMapping":        api.Op("lambda", "UpdateEventSourceMapping", s.updateEventSourceMapping),
+			"DeleteEventSourceMapping":        api.Op("lambda", "DeleteEventSourceMapping", s.deleteEventSourceMapping),
+			"ListEventSourceMappings":         api.Op("lambda", "ListEventSourceMappings", s.listEventSourceMappings),
 		},
 		REST: s.rest(),
 	}
@@ -123,6 +133,10 @@ func (s *Service) Close() {
 		e.stop()
 	}
 	clear(s.events)
+	for _, m := range s.mappings {
+		m.settle.Stop()
+		s.halt(m)
+	}
 	var idle []*instance
 	for _, f := range s.functions {
 		idle = append(idle, f.evictAll()...)

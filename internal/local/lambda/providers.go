@@ -16,6 +16,9 @@ func (s *Service) Providers() map[string]api.Provider {
 		"AWS::Lambda::Function":          {Create: s.provideFunction},
 		"AWS::Lambda::Permission":        {Create: s.providePermission},
 		"AWS::Lambda::EventInvokeConfig": {Create: s.provideEventInvokeConfig},
+		"AWS::Lambda::EventSourceMapping": {
+			Create: s.provideMapping, Update: s.changeMapping, Delete: s.removeMapping, Replaced: []string{"EventSourceArn"},
+		},
 	}
 }
 

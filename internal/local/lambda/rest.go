@@ -35,6 +35,11 @@ var routes = []route{
 	{"GET /2019-09-25/functions/{FunctionName}/event-invoke-config", "GetFunctionEventInvokeConfig", 200},
 	{"DELETE /2019-09-25/functions/{FunctionName}/event-invoke-config", "DeleteFunctionEventInvokeConfig", 204},
 	{"GET /2016-08-19/account-settings", "GetAccountSettings", 200},
+	{"POST /2015-03-31/event-source-mappings", "CreateEventSourceMapping", 202},
+	{"GET /2015-03-31/event-source-mappings", "ListEventSourceMappings", 200},
+	{"GET /2015-03-31/event-source-mappings/{UUID}", "GetEventSourceMapping", 200},
+	{"PUT /2015-03-31/event-source-mappings/{UUID}", "UpdateEventSourceMapping", 202},
+	{"DELETE /2015-03-31/event-source-mappings/{UUID}", "DeleteEventSourceMapping", 202},
 }
 
 // maxBody is the largest request but for Invoke: CreateFunction with a package
@@ -124,8 +129,10 @@ func restInput(r *http.Request, body []byte) ([]byte, error) {
 			add(name, values[0])
 		}
 	}
-	if name := r.PathValue("FunctionName"); name != "" {
-		add("FunctionName", name)
+	for _, name := range []string{"FunctionName", "UUID"} {
+		if value := r.PathValue(name); value != "" {
+			add(name, value)
+		}
 	}
 	return json.Marshal(members)
 }

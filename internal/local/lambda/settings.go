@@ -99,7 +99,7 @@ func (c settings[N]) apply(f *Function) error {
 	return nil
 }
 
-func set(to *string, value *string) {
+func set[T any](to, value *T) {
 	if value != nil {
 		*to = *value
 	}
