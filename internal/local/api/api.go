@@ -56,6 +56,11 @@ type Caller struct {
 	RequestID string
 	// Execution is the ARN of the calling state machine execution, if one called.
 	Execution string
+	// Principal is the AWS service that calls by itself, or that assumed the role
+	// where it is neither Function's nor Execution's: "events.amazonaws.com".
+	Principal string
+	// SourceARN is the resource on whose behalf Principal calls, such as a rule.
+	SourceARN string
 }
 
 // Call is one call on its way to a service.

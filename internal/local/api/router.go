@@ -106,6 +106,18 @@ func (r *Router) Permitted(ctx context.Context, service, operation string, calle
 	return err
 }
 
+// Allowed says whether a call may be made that does not pass the door, such as
+// those that AWS makes by itself in a role's name: an error is the denial.
+func (r *Router) Allowed(ctx context.Context, call Call) error {
+	r.mu.RLock()
+	allow := r.allow
+	r.mu.RUnlock()
+	if allow == nil {
+		return nil
+	}
+	return allow(ctx, call)
+}
+
 // Meter has bill told of everything billable from now on, on the goroutine that
 // it happens on: it must be quick and must not call back into the runtime.
 func (r *Router) Meter(bill func(Usage)) {
