@@ -81,6 +81,12 @@ func operationOf(r *request) (operation, bool) {
 	case r.key == "":
 		switch r.Method {
 		case http.MethodPut:
+			switch {
+			case query.Has("publicAccessBlock"):
+				return operation{query: []string{"publicAccessBlock"}, headers: bodyHeaders, serve: servePutPublicAccessBlock}, true
+			case query.Has("encryption"):
+				return operation{query: []string{"encryption"}, headers: bodyHeaders, serve: servePutBucketEncryption}, true
+			}
 			return operation{headers: bodyHeaders, serve: serveCreateBucket}, true
 		case http.MethodDelete:
 			return operation{serve: serveDeleteBucket}, true
