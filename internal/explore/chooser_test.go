@@ -19,9 +19,10 @@ type walk struct {
 	random *rand.Rand
 	// chance of something else at each step.
 	chance float64
-	// fair lets calls go as they come, instead of by priorities.
-	fair       bool
-	priorities map[string]int
+	// fair lets calls go as they come, instead of by priorities, prompt lets none be
+	// late by its sort.
+	fair, prompt bool
+	priorities   map[string]int
 	// tardy is how many instants later calls of a sort come. None if negative.
 	tardy map[string]int
 	// abort is after how many steps the first worker is aborted that there is, or
@@ -32,6 +33,8 @@ type walk struct {
 	watch bool
 	// last is the call that was let go last.
 	last *parked
+	// aim is how far a walk has come that goes where clocks matter. Nil of others.
+	aim *aim
 }
 
 func newWalk(random *rand.Rand) *walk {
@@ -44,6 +47,11 @@ func newWalk(random *rand.Rand) *walk {
 		// A shift that begins as its lease ends is where the slot rules turn.
 		w.tardy["pump dynamodb:UpdateItem"], w.amid = 3, true
 	}
+	if random.IntN(8) == 0 {
+		// All else goes as it comes, or nearly.
+		w.aim = &aim{tick: []turn{busyFast, busyFastest}[random.IntN(2)]}
+		w.amid, w.abort, w.fair, w.prompt, w.chance = false, 2*mostSteps, true, true, []float64{0, 0.01, 0.03}[random.IntN(3)]
+	}
 	return w
 }
 
@@ -53,6 +61,11 @@ func (w *walk) choose(options []option) int {
 		w.abort, w.amid = w.step, false
 	}
 	w.last = nil
+	if w.aim != nil {
+		if i := w.aim.choose(options); i >= 0 {
+			return i
+		}
+	}
 	if w.step >= w.abort {
 		if i := slices.IndexFunc(options, func(o option) bool { return o.kind == abort }); i >= 0 {
 			w.abort, w.watch = 2*mostSteps, w.random.IntN(2) == 0
@@ -76,15 +89,19 @@ func (w *walk) choose(options []option) int {
 			best = i
 		}
 	}
-	skip := w.tardiness(options[best].p)
-	late := slices.IndexFunc(options, func(o option) bool {
-		return o.kind == late && o.p == options[best].p && (o.skip == skip || skip >= 0 && o.p.startsHandler())
-	})
-	if late >= 0 {
-		if w.random.IntN(2) == 0 {
-			w.tardy[sortOf(options[best].p)] = -1
+	if skip := w.tardiness(options[best].p); skip >= 0 {
+		var lates []int
+		for i, o := range options {
+			if o.kind == late && o.p == options[best].p {
+				lates = append(lates, i)
+			}
 		}
-		return late
+		if len(lates) > 0 {
+			if w.random.IntN(2) == 0 {
+				w.tardy[sortOf(options[best].p)] = -1
+			}
+			return lates[skip%len(lates)]
+		}
 	}
 	w.last = options[best].p
 	return best
@@ -101,7 +118,7 @@ func (w *walk) tardiness(p *parked) int {
 	sort := sortOf(p)
 	if _, ok := w.tardy[sort]; !ok {
 		w.tardy[sort] = -1
-		if w.random.IntN(5) == 0 {
+		if !w.prompt && w.random.IntN(5) == 0 {
 			w.tardy[sort] = w.random.IntN(instants)
 		}
 	}

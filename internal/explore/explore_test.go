@@ -3,7 +3,9 @@ package explore_test
 import (
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"testing/cryptotest"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/musterq/muster/internal/scenario"
 )
@@ -18,6 +21,8 @@ import (
 var (
 	schedules = flag.Int("schedules", 300, "schedules that TestExplore tries")
 	from      = flag.Uint64("from", 0, "first seed of TestExplore")
+	walks     = flag.Bool("walks", false, "leave the systematic search out of TestExplore: another process makes it")
+	hashes    = flag.String("hashes", "", "file that TestExplore writes the hashes of distinct schedules to, a line each, to count those of several processes")
 )
 
 // lives of one world: a seed replays them all.
@@ -33,12 +38,14 @@ type search struct {
 
 	tried, systematic, steps int
 	distinct                 map[uint64]bool
+	// hashes is told of each of them.
+	hashes io.Writer
 	// wrong is what went wrong, with its schedule.
 	wrong string
 }
 
 func newSearch(t *testing.T, b scenario.Bug, clocks time.Duration) *search {
-	return &search{T: t, bug: b, clocks: clocks, frontiers: map[setting]*frontier{}, distinct: map[uint64]bool{}}
+	return &search{T: t, bug: b, clocks: clocks, frontiers: map[setting]*frontier{}, distinct: map[uint64]bool{}, hashes: io.Discard}
 }
 
 // world lives the lives of one seed in a world of their own, until one goes
@@ -50,7 +57,7 @@ func (s *search) world(seed uint64, wanted int) {
 		c.lane = "stream"
 	}
 	var f *frontier
-	if seed%8 >= 6 {
+	if seed%8 >= 6 && !*walks {
 		c.cap = 1
 		f = s.frontiers[c]
 		if f == nil {
@@ -69,8 +76,9 @@ func (s *search) world(seed uint64, wanted int) {
 		defer w.gate.open()
 		for i := range min(lives, wanted) {
 			cryptotest.SetGlobalRandom(s.T, seed*lives+uint64(i)+1)
-			l := &life{w: w, seed: random.Uint64(), chooser: newWalk(random), setting: c}
-			if random.IntN(2) == 0 {
+			walk := newWalk(random)
+			l := &life{w: w, seed: random.Uint64(), chooser: walk, setting: c}
+			if walk.aim != nil || random.IntN(2) == 0 {
 				l.clocks = s.clocks
 			}
 			var wrong string
@@ -84,13 +92,22 @@ func (s *search) world(seed uint64, wanted int) {
 			}
 			s.tried++
 			s.steps += len(l.trace)
-			s.distinct[l.hash()] = true
+			s.count(l.hash())
 			if wrong != "" {
 				s.wrong = fmt.Sprintf("%s\nseed %d, life %d: %s\n%s", wrong, seed, i, c, strings.Join(l.trace, "\n"))
 				return
 			}
 		}
 	})
+}
+
+// count counts a schedule that was not tried before.
+func (s *search) count(hash uint64) {
+	if !s.distinct[hash] {
+		s.distinct[hash] = true
+		_, err := fmt.Fprintf(s.hashes, "%016x\n", hash)
+		require.NoError(s, err)
+	}
 }
 
 func (s *search) String() string {
@@ -101,10 +118,16 @@ func (s *search) String() string {
 // a message is lost.
 func TestExplore(t *testing.T) {
 	s := newSearch(t, scenario.Bug{}, 15*time.Second)
+	if *hashes != "" {
+		file, err := os.Create(*hashes)
+		require.NoError(t, err)
+		defer file.Close()
+		s.hashes = file
+	}
 	began := time.Now()
 	for seed := *from; s.tried < *schedules && s.wrong == ""; seed++ {
 		s.world(seed, *schedules-s.tried)
-		if s.tried%5_000 == 0 {
+		if s.tried%5_000 < lives {
 			t.Logf("%s, in %s", s, time.Since(began).Round(time.Second))
 		}
 	}
@@ -112,6 +135,7 @@ func TestExplore(t *testing.T) {
 	if s.wrong != "" {
 		t.Error(s.wrong)
 	}
+	assert.GreaterOrEqual(t, len(s.distinct), s.tried*9/10, "schedules that were tried before prove nothing")
 }
 
 // TestReplay lives the lives of some seeds twice: the same happens. Where two

@@ -29,6 +29,11 @@ type parked struct {
 // arrives within [arrival].
 func (p *parked) startsHandler() bool { return p.what == "lambda:Invoke process" }
 
+// writes says that the call may change the registry.
+func (p *parked) writes() bool {
+	return p.call.Service == "dynamodb" && p.call.Operation != "GetItem" && p.call.Operation != "Query"
+}
+
 // gate keeps every call of the fleet's own parts at the door.
 type gate struct {
 	// name names a caller.

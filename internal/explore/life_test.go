@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing/synctest"
 	"time"
+
+	"github.com/musterq/muster/internal/registry"
 )
 
 const (
@@ -31,6 +33,9 @@ type life struct {
 	// executions of workers that can be aborted, arns theirs.
 	executions []string
 	arns       map[string]string
+	// slots are the fleet's, if they are known since the registry was last written.
+	slots []registry.Worker
+	known bool
 	// trace is what was chosen, and how long handlers took.
 	trace []string
 }

@@ -14,10 +14,30 @@ type option struct {
 	kind
 	// p is the call that it is done to. Nil for what is done to the fleet.
 	p *parked
-	// what is aborted, or how many of the instants to skip.
+	// what is aborted, or the instant that is waited for.
 	execution string
-	skip      int
+	instant
 }
+
+// instant is one of those at which the slot rules turn.
+type instant struct {
+	at time.Time
+	// turns says what it is the end of.
+	turns turn
+}
+
+// turn is what ends at an instant.
+type turn string
+
+const (
+	// lease is up to when a pump starts handlers after its report.
+	lease turn = "lease"
+	// busyFast is when what a worker said of its handlers has passed by a clock
+	// that is 10 seconds ahead, busyFastest by one that is as fast as may be.
+	busyFast    turn = "busy, by a fast clock"
+	busyFastest turn = "busy, by the fastest clock"
+	busy        turn = "busy"
+)
 
 // kind of an option.
 type kind string
@@ -54,6 +74,7 @@ const instants = 8
 // as they come.
 func (l *life) options(ready []*parked) []option {
 	var all []option
+	at := l.instants()
 	for _, p := range ready {
 		all = append(all, option{kind: run, p: p})
 	}
@@ -64,10 +85,10 @@ func (l *life) options(ready []*parked) []option {
 		switch {
 		case p.until.After(p.since):
 		case p.startsHandler():
-			all = append(all, option{kind: late, p: p})
+			all = append(all, option{kind: late, p: p, instant: instant{at: p.since.Add(arrival)}})
 		default:
-			for i := range instants {
-				all = append(all, option{kind: late, p: p, skip: i})
+			for _, i := range at {
+				all = append(all, option{kind: late, p: p, instant: i})
 			}
 		}
 	}
@@ -75,8 +96,8 @@ func (l *life) options(ready []*parked) []option {
 		all = append(all, option{kind: abort, execution: name})
 	}
 	all = append(all, option{kind: tick})
-	for i := range instants {
-		all = append(all, option{kind: tickAt, skip: i})
+	for _, i := range at {
+		all = append(all, option{kind: tickAt, instant: i})
 	}
 	return all
 }
@@ -101,6 +122,9 @@ func (l *life) faults(p *parked) []kind {
 // do does it.
 func (l *life) do(o option) {
 	w := l.w
+	if o.p != nil && o.p.writes() {
+		l.known = false
+	}
 	switch o.kind {
 	case run:
 		w.gate.release(o.p)
@@ -121,10 +145,7 @@ func (l *life) do(o option) {
 		w.caller(o.p.call).kill()
 		w.gate.release(o.p, api.Fault{Kind: api.Delay})
 	case late:
-		o.p.until = l.instant(o.skip)
-		if o.p.startsHandler() {
-			o.p.until = o.p.since.Add(arrival)
-		}
+		o.p.until = o.at
 		l.note("  until %s", since(l.began, o.p.until))
 	case abort:
 		l.executions = slices.DeleteFunc(l.executions, func(x string) bool { return x == o.execution })
@@ -132,29 +153,30 @@ func (l *life) do(o option) {
 	case tick:
 		w.Wake()
 	case tickAt:
-		at := l.instant(o.skip)
-		l.note("  %s", since(l.began, at))
-		time.AfterFunc(time.Until(at), w.Wake)
+		l.note("  %s", since(l.began, o.at))
+		time.AfterFunc(time.Until(o.at), w.Wake)
 	}
 }
 
-// instant is one of those at which the slot rules turn: around the ends of
+// instants are those at which the slot rules turn, in order: around the ends of
 // leases and of what workers said about their handlers, by any clock.
-func (l *life) instant(skip int) time.Time {
+func (l *life) instants() []instant {
 	now := time.Now()
-	at := []time.Time{now.Add(time.Second), now.Add(31 * time.Second), now.Add(61 * time.Second)}
-	for _, slot := range l.w.Workers() {
-		at = append(at, slot.ReportedAt.Time().Add(100*time.Second-time.Millisecond))
+	all := []instant{{at: now.Add(time.Second)}, {at: now.Add(31 * time.Second)}, {at: now.Add(61 * time.Second)}}
+	if !l.known {
+		l.slots, l.known = l.w.Workers(), true
+	}
+	for _, slot := range l.slots {
+		all = append(all, instant{slot.ReportedAt.Time().Add(100*time.Second - time.Millisecond), lease})
 		if slot.BusyUntil > 0 {
-			until := time.UnixMilli(slot.BusyUntil)
-			for _, d := range []time.Duration{-15 * time.Second, -10 * time.Second, 0} {
-				at = append(at, until.Add(d+time.Millisecond))
-			}
+			until := time.UnixMilli(slot.BusyUntil).Add(time.Millisecond)
+			all = append(all, instant{until.Add(-15 * time.Second), busyFastest}, instant{until.Add(-10 * time.Second), busyFast}, instant{until, busy})
 		}
 	}
-	at = slices.DeleteFunc(at, func(t time.Time) bool { return !t.After(now) })
-	slices.SortFunc(at, time.Time.Compare)
-	return at[skip%len(at)]
+	all = slices.DeleteFunc(all, func(i instant) bool { return !i.at.After(now) })
+	slices.SortFunc(all, func(a, b instant) int { return a.at.Compare(b.at) })
+	all = slices.CompactFunc(all, func(a, b instant) bool { return a.at.Equal(b.at) })
+	return all[:min(len(all), instants)]
 }
 
 func since(began, t time.Time) string {

@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/lambda"
+	"github.com/musterq/muster/internal/registry"
 )
 
 // Bug takes one of the slot rules out of what Muster's functions say and hear, to
@@ -94,6 +96,24 @@ var Bugs = []Bug{
 			}
 		}),
 	},
+}
+
+// ClockBug is the rule that only counts where clocks differ, left out: what pumps
+// say of their handlers has no margin for other clocks. No storm notices.
+var ClockBug = Bug{
+	Name:   "clocks 10 s apart, and no margin for it",
+	Stream: true,
+	Wire: Rewriting(func(function, target string, request map[string]any) {
+		if target != "UpdateItem" || function != "pump" {
+			return
+		}
+		Change(request, "BusyUntil", func(value map[string]any) {
+			text, _ := value["N"].(string)
+			if until, err := strconv.ParseInt(text, 10, 64); err == nil && until > 0 {
+				value["N"] = strconv.FormatInt(until-registry.ClockMargin.Milliseconds(), 10)
+			}
+		})
+	}, nil),
 }
 
 func invokesPump(c api.Call) bool {
@@ -200,6 +220,21 @@ func Weaken(action map[string]any, attribute string) {
 
 // Assign changes the value that an update sets an attribute to.
 func Assign(request map[string]any, attribute string, value map[string]any) {
+	if placeholder := setTo(request, attribute); placeholder != "" {
+		request["ExpressionAttributeValues"].(map[string]any)[placeholder] = value
+	}
+}
+
+// Change visits the value that an update sets an attribute to.
+func Change(request map[string]any, attribute string, visit func(value map[string]any)) {
+	if placeholder := setTo(request, attribute); placeholder != "" {
+		visit(request["ExpressionAttributeValues"].(map[string]any)[placeholder].(map[string]any))
+	}
+}
+
+// setTo is the placeholder of the value that an update sets an attribute to.
+// Empty if it does not.
+func setTo(request map[string]any, attribute string) string {
 	update, _ := request["UpdateExpression"].(string)
 	names, _ := request["ExpressionAttributeNames"].(map[string]any)
 	placeholder := attribute
@@ -210,8 +245,9 @@ func Assign(request map[string]any, attribute string, value map[string]any) {
 	}
 	pattern := `(?:^|[ ,])(?:` + attribute + `|` + regexp.QuoteMeta(placeholder) + `) = (:\w+)`
 	if m := regexp.MustCompile(pattern).FindStringSubmatch(update); m != nil {
-		request["ExpressionAttributeValues"].(map[string]any)[m[1]] = value
+		return m[1]
 	}
+	return ""
 }
 
 // Prune drops the names and values that no expression of an action needs.
