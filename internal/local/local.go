@@ -25,6 +25,7 @@ import (
 	"github.com/musterq/muster/internal/local/jobs"
 	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/local/logs"
+	"github.com/musterq/muster/internal/local/meter"
 	"github.com/musterq/muster/internal/local/s3"
 	"github.com/musterq/muster/internal/local/sqs"
 	"github.com/musterq/muster/internal/local/stepfunctions"
@@ -75,6 +76,7 @@ type Runtime struct {
 	CloudFormation *cloudformation.Service
 	IAM            *iam.Service
 	Logs           *logs.Service
+	Meter          *meter.Meter
 
 	options Options
 	handler http.Handler
@@ -107,6 +109,8 @@ func Start(o Options) (*Runtime, error) {
 	if o.Jobs.Seed == 0 {
 		o.Jobs.Seed = o.Seed
 	}
+	logGroups := logs.New(account, router)
+	o.Lambda.Logged = logGroups.Ingest
 	r := &Runtime{
 		Account:        account,
 		Router:         router,
@@ -118,10 +122,12 @@ func Start(o Options) (*Runtime, error) {
 		Events:         eventbridge.New(account, router, o.Seed),
 		CloudFormation: cloudformation.New(account),
 		IAM:            iam.New(account, router),
-		Logs:           logs.New(account, router),
+		Logs:           logGroups,
+		Meter:          meter.New(),
 		options:        o,
 		served:         make(chan error, 1),
 	}
+	router.Meter(r.Meter.Bill)
 	r.StepFunctions = stepfunctions.New(account, router, r.stepFunctionsOptions())
 	r.CloudWatch = cloudwatch.New(account, router, r.Events.Publish, o.CloudWatch)
 	r.CloudWatch.AddSource("AWS/SQS", r.queueMetric)
@@ -140,6 +146,13 @@ func Start(o Options) (*Runtime, error) {
 	}
 	go func() { r.served <- endpoint.Serve(ctx, listener, r.handler) }()
 	return r, nil
+}
+
+// Bill is what the account has cost until now.
+func (r *Runtime) Bill() meter.Bill {
+	r.DynamoDB.BillStorage()
+	r.S3.BillStorage()
+	return r.Meter.Lines()
 }
 
 // Close ends the runtime: its port, its executions, the processes of its
@@ -193,5 +206,5 @@ func (r *Runtime) providers() map[string]api.Provider {
 	} {
 		maps.Copy(all, p)
 	}
-	return all
+	return r.Meter.Providers(all)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/price"
 )
 
 // metric names a metric: its namespace, name and dimensions together.
@@ -28,7 +29,11 @@ func (m metric) key() string {
 }
 
 // series is a metric's data, by the minute in which it begins.
-type series struct{ minutes map[int64]statistics }
+type series struct {
+	minutes map[int64]statistics
+	// billed is the last hour that was billed, in hours since 1970.
+	billed int64
+}
 
 // statistics summarise the values of some time.
 type statistics struct{ count, sum, minimum, maximum float64 }
@@ -57,13 +62,19 @@ func (a statistics) value(statistic string) float64 {
 	return a.sum / a.count
 }
 
-// record adds data to the minute that holds at.
+// record adds data to the minute that holds at. A metric of one's own is billed
+// for each hour that it has data in.
+// https://aws.amazon.com/cloudwatch/pricing/
 func (s *Service) record(m metric, at time.Time, data statistics) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := m.key()
 	if s.series[key] == nil {
 		s.series[key] = &series{minutes: map[int64]statistics{}}
+	}
+	if hour := at.Unix() / 3600; hour > s.series[key].billed && !strings.HasPrefix(m.namespace, "AWS/") {
+		s.series[key].billed = hour
+		s.router.Bill(api.Usage{Item: price.Metric, Quantity: time.Hour.Hours() / price.Month.Hours(), Resource: s.account.ARN("cloudwatch", "metric/"+m.namespace+"/"+m.name)})
 	}
 	minute := at.Truncate(resolution).Unix()
 	s.series[key].minutes[minute] = s.series[key].minutes[minute].plus(data)
@@ -137,7 +148,7 @@ const (
 // putMetricData records data.
 //
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
-func (s *Service) putMetricData(_ context.Context, _ api.Caller, in *PutMetricDataInput) (*Empty, error) {
+func (s *Service) putMetricData(_ context.Context, caller api.Caller, in *PutMetricDataInput) (*Empty, error) {
 	switch {
 	case in.Namespace == "":
 		return nil, missingParameter("Namespace")
@@ -164,6 +175,7 @@ func (s *Service) putMetricData(_ context.Context, _ api.Caller, in *PutMetricDa
 		}
 		s.record(metric{in.Namespace, datum.MetricName, asMap(datum.Dimensions)}, at, data[i])
 	}
+	s.router.Bill(api.Usage{Item: price.MetricRequest, Quantity: 1, Caller: caller})
 	return &Empty{}, nil
 }
 

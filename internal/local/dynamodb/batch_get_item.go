@@ -41,7 +41,7 @@ type BatchGetItemOutput struct {
 // as unprocessed keys.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-func (s *Service) batchGetItem(_ context.Context, _ api.Caller, in *BatchGetItemInput) (*BatchGetItemOutput, error) {
+func (s *Service) batchGetItem(_ context.Context, caller api.Caller, in *BatchGetItemInput) (*BatchGetItemOutput, error) {
 	if err := checkReturnConsumedCapacity(in.ReturnConsumedCapacity); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s *Service) batchGetItem(_ context.Context, _ api.Caller, in *BatchGetItem
 		}
 	}
 	out := &BatchGetItemOutput{Responses: map[string][]attribute.Map{}, UnprocessedKeys: map[string]KeysAndAttributes{}}
-	consumed := map[string]units{}
+	consumed := map[*table]units{}
 	bytes := 0
 	for i, name := range names {
 		request, g := in.RequestItems[name], gets[i]
@@ -85,7 +85,7 @@ func (s *Service) batchGetItem(_ context.Context, _ api.Caller, in *BatchGetItem
 				continue
 			}
 			bytes += size
-			consumed[g.table.name] = consumed[g.table.name].plus(readUnits(size, request.ConsistentRead))
+			consumed[g.table] = consumed[g.table].plus(readUnits(size, request.ConsistentRead))
 			if item != nil {
 				items = append(items, g.projected(item))
 			}
@@ -97,15 +97,9 @@ func (s *Service) batchGetItem(_ context.Context, _ api.Caller, in *BatchGetItem
 			out.UnprocessedKeys[name] = request
 		}
 	}
-	s.countAll(consumed)
+	s.countAll(caller, consumed)
 	out.ConsumedCapacity = capacities(in.ReturnConsumedCapacity, consumed, false)
 	return out, nil
-}
-
-func (s *Service) countAll(consumed map[string]units) {
-	for _, u := range consumed {
-		s.meter.count(u)
-	}
 }
 
 // distinctKeys reads keys of one table, none of them twice.

@@ -38,7 +38,7 @@ type BatchWriteItemOutput struct {
 // together.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
-func (s *Service) batchWriteItem(_ context.Context, _ api.Caller, in *BatchWriteItemInput) (*BatchWriteItemOutput, error) {
+func (s *Service) batchWriteItem(_ context.Context, caller api.Caller, in *BatchWriteItemInput) (*BatchWriteItemOutput, error) {
 	if err := (Returning{ReturnConsumedCapacity: in.ReturnConsumedCapacity, ReturnItemCollectionMetrics: in.ReturnItemCollectionMetrics}).check(); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (s *Service) batchWriteItem(_ context.Context, _ api.Caller, in *BatchWrite
 	if len(writes) > maxBatchWrite {
 		return nil, invalid("Too many items requested for the BatchWriteItem call")
 	}
-	consumed := map[string]units{}
+	consumed := map[*table]units{}
 	for _, w := range writes {
 		now := time.Now()
 		w.table.lock(now)
@@ -79,9 +79,9 @@ func (s *Service) batchWriteItem(_ context.Context, _ api.Caller, in *BatchWrite
 		if err != nil {
 			return nil, err
 		}
-		consumed[w.table.name] = consumed[w.table.name].plus(e.units())
+		consumed[w.table] = consumed[w.table].plus(e.units())
 	}
-	s.countAll(consumed)
+	s.countAll(caller, consumed)
 	return &BatchWriteItemOutput{
 		UnprocessedItems: map[string][]WriteRequest{},
 		ConsumedCapacity: capacities(in.ReturnConsumedCapacity, consumed, false),

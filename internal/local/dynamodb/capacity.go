@@ -3,7 +3,12 @@ package dynamodb
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"time"
+
+	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/price"
 )
 
 // Units that operations consume.
@@ -57,11 +62,49 @@ func (s *Service) Stats() Stats {
 	return s.meter.stats
 }
 
-func (m *meter) count(u units) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stats.ReadUnits += u.read
-	m.stats.WriteUnits += u.write
+// count bills what a call consumed of a table.
+func (s *Service) count(caller api.Caller, t *table, u units) {
+	s.meter.mu.Lock()
+	s.meter.stats.ReadUnits += u.read
+	s.meter.stats.WriteUnits += u.write
+	s.meter.mu.Unlock()
+	if u.read > 0 {
+		s.router.Bill(api.Usage{Item: price.DynamoDBRead, Quantity: u.read, Resource: t.arn, Caller: caller})
+	}
+	if u.write > 0 {
+		s.router.Bill(api.Usage{Item: price.DynamoDBWrite, Quantity: u.write, Resource: t.arn, Caller: caller})
+	}
+}
+
+func (s *Service) countAll(caller api.Caller, consumed map[*table]units) {
+	for t, u := range consumed {
+		s.count(caller, t, u)
+	}
+}
+
+// itemOverhead is what each item that is kept counts for beside its own bytes.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+const itemOverhead = 100
+
+// age adds what the table has held since it was last looked at. It is locked.
+func (t *table) age(now time.Time) {
+	t.held += float64(t.bytes+itemOverhead*int64(t.store.count)) * now.Sub(t.aged).Hours()
+	t.aged = now
+}
+
+// BillStorage bills what tables have held until now.
+func (s *Service) BillStorage() {
+	s.mu.RLock()
+	tables := slices.Collect(maps.Values(s.tables))
+	s.mu.RUnlock()
+	for _, t := range tables {
+		t.lock(time.Now())
+		held := t.held
+		t.held = 0
+		t.mu.Unlock()
+		s.router.Bill(api.Usage{Item: price.DynamoDBStorage, Quantity: held / price.GB / price.Month.Hours(), Resource: t.arn})
+	}
 }
 
 func blocks(size, block int) float64 { return float64(max(1, (size+block-1)/block)) }
@@ -94,11 +137,11 @@ func capacity(want, table string, u units) *ConsumedCapacity {
 }
 
 // capacities reports units of several tables, in the order of their names.
-func capacities(want string, perTable map[string]units, split bool) []ConsumedCapacity {
+func capacities(want string, perTable map[*table]units, split bool) []ConsumedCapacity {
 	var all []ConsumedCapacity
-	for _, table := range slices.Sorted(maps.Keys(perTable)) {
-		u := perTable[table]
-		c := capacity(want, table, u)
+	for _, t := range slices.SortedFunc(maps.Keys(perTable), func(a, b *table) int { return strings.Compare(a.name, b.name) }) {
+		u := perTable[t]
+		c := capacity(want, t.name, u)
 		if c == nil {
 			return nil
 		}

@@ -85,15 +85,17 @@ func (s *Service) newTable(in CreateTableInput) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := time.Now()
 	return &table{
 		schema:  schema,
 		name:    in.TableName,
 		arn:     s.account.ARN("dynamodb", "table/"+in.TableName),
 		id:      s.newID(),
-		created: time.Now(),
+		created: now,
 		input:   in,
 		store:   store{keep: s.options.StaleReads, partitions: map[string]*partition{}},
 		ttl:     expirations{delay: s.options.TTLDelay},
+		aged:    now,
 		tags:    tagMap(in.Tags),
 	}, nil
 }

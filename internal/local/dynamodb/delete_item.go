@@ -18,7 +18,7 @@ type DeleteItemInput struct {
 // deleteItem deletes an item, if there is one.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html
-func (s *Service) deleteItem(_ context.Context, _ api.Caller, in *DeleteItemInput) (*WriteOutput, error) {
+func (s *Service) deleteItem(_ context.Context, caller api.Caller, in *DeleteItemInput) (*WriteOutput, error) {
 	if err := in.Returning.check("ALL_OLD", "NONE"); err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func (s *Service) deleteItem(_ context.Context, _ api.Caller, in *DeleteItemInpu
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.execute(w)
+	e, err := s.execute(caller, w)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ type GetItemOutput struct {
 // getItem returns one item.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
-func (s *Service) getItem(_ context.Context, _ api.Caller, in *GetItemInput) (*GetItemOutput, error) {
+func (s *Service) getItem(_ context.Context, caller api.Caller, in *GetItemInput) (*GetItemOutput, error) {
 	if err := checkReturnConsumedCapacity(in.ReturnConsumedCapacity); err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Service) getItem(_ context.Context, _ api.Caller, in *GetItemInput) (*G
 	item, size := g.table.read(k, s.readTime(in.ConsistentRead, now))
 	g.table.mu.Unlock()
 	u := readUnits(size, in.ConsistentRead)
-	s.meter.count(u)
+	s.count(caller, g.table, u)
 	return &GetItemOutput{
 		Item:             g.projected(item),
 		ConsumedCapacity: capacity(in.ReturnConsumedCapacity, g.table.name, u),

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/dynamodb/attribute"
 	"github.com/musterq/muster/internal/local/dynamodb/expression"
 )
@@ -124,12 +125,12 @@ func (p *page) visit(r *row) {
 }
 
 // finish makes the output, once the table is unlocked.
-func (s *Service) finish(p *page, t *table) *PageOutput {
+func (s *Service) finish(caller api.Caller, p *page, t *table) *PageOutput {
 	if p.full() {
 		p.out.LastEvaluatedKey = t.schema.fields(p.last)
 	}
 	u := readUnits(p.size, p.paging.ConsistentRead)
-	s.meter.count(u)
+	s.count(caller, t, u)
 	p.out.ConsumedCapacity = capacity(p.paging.ReturnConsumedCapacity, t.name, u)
 	return &p.out
 }

@@ -24,7 +24,7 @@ type WriteOutput struct {
 // putItem makes or replaces an item.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
-func (s *Service) putItem(_ context.Context, _ api.Caller, in *PutItemInput) (*WriteOutput, error) {
+func (s *Service) putItem(_ context.Context, caller api.Caller, in *PutItemInput) (*WriteOutput, error) {
 	if err := in.Returning.check("ALL_OLD", "NONE"); err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (s *Service) putItem(_ context.Context, _ api.Caller, in *PutItemInput) (*W
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.execute(w)
+	e, err := s.execute(caller, w)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type QueryInput struct {
 // query returns items of one partition in the order of their sort keys.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
-func (s *Service) query(_ context.Context, _ api.Caller, in *QueryInput) (*PageOutput, error) {
+func (s *Service) query(_ context.Context, caller api.Caller, in *QueryInput) (*PageOutput, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Service) query(_ context.Context, _ api.Caller, in *QueryInput) (*PageO
 		}
 	}
 	t.mu.Unlock()
-	return s.finish(pg, t), nil
+	return s.finish(caller, pg, t), nil
 }
 
 // terms checks a key condition against the schema: an equality for the

@@ -24,7 +24,7 @@ const maxSegments = 1_000_000
 // scan returns items of the whole table, partition by partition.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
-func (s *Service) scan(_ context.Context, _ api.Caller, in *ScanInput) (*PageOutput, error) {
+func (s *Service) scan(_ context.Context, caller api.Caller, in *ScanInput) (*PageOutput, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *Service) scan(_ context.Context, _ api.Caller, in *ScanInput) (*PageOut
 		}
 	}
 	t.mu.Unlock()
-	return s.finish(pg, t), nil
+	return s.finish(caller, pg, t), nil
 }
 
 // segment is one part of a parallel scan.

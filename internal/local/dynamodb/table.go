@@ -20,11 +20,15 @@ type table struct {
 	store
 	ttl  expirations
 	tags map[string]string
+	// held are the byte-hours until aged that are not billed yet.
+	held float64
+	aged time.Time
 }
 
 // lock locks the table after TTL took what it takes by now.
 func (t *table) lock(now time.Time) {
 	t.mu.Lock()
+	t.age(now)
 	t.reap(now)
 }
 

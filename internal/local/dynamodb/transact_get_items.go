@@ -38,7 +38,7 @@ type (
 // transactGetItems returns up to 100 items as they are at one moment.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html
-func (s *Service) transactGetItems(_ context.Context, _ api.Caller, in *TransactGetItemsInput) (*TransactGetItemsOutput, error) {
+func (s *Service) transactGetItems(_ context.Context, caller api.Caller, in *TransactGetItemsInput) (*TransactGetItemsOutput, error) {
 	if err := checkReturnConsumedCapacity(in.ReturnConsumedCapacity); err != nil {
 		return nil, err
 	}
@@ -78,17 +78,17 @@ func (s *Service) transactGetItems(_ context.Context, _ api.Caller, in *Transact
 		return nil, err
 	}
 	out := &TransactGetItemsOutput{Responses: make([]ItemResponse, len(gets))}
-	consumed := map[string]units{}
+	consumed := map[*table]units{}
 	bytes := 0
 	unlock := lockAll(tables, time.Now())
 	for i, g := range gets {
 		item, size := g.table.read(keys[i], time.Time{})
 		bytes += size
 		out.Responses[i].Item = g.projected(item)
-		consumed[g.table.name] = consumed[g.table.name].plus(readUnits(size, true).times(transactional))
+		consumed[g.table] = consumed[g.table].plus(readUnits(size, true).times(transactional))
 	}
 	unlock()
-	s.countAll(consumed)
+	s.countAll(caller, consumed)
 	if bytes > maxTransactionBytes {
 		return nil, invalid("The aggregate size of the items in the transaction exceeds the limit of 4 MB")
 	}

@@ -52,7 +52,7 @@ type (
 // transactWriteItems writes up to 100 items, all of them or none.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-func (s *Service) transactWriteItems(_ context.Context, _ api.Caller, in *TransactWriteItemsInput) (out *TransactWriteItemsOutput, err error) {
+func (s *Service) transactWriteItems(_ context.Context, caller api.Caller, in *TransactWriteItemsInput) (out *TransactWriteItemsOutput, err error) {
 	if err := (Returning{ReturnConsumedCapacity: in.ReturnConsumedCapacity, ReturnItemCollectionMetrics: in.ReturnItemCollectionMetrics}).check(); err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (s *Service) transactWriteItems(_ context.Context, _ api.Caller, in *Transa
 		return nil, err
 	}
 	if done {
-		return s.replay(writes, in.ReturnConsumedCapacity, now), nil
+		return s.replay(caller, writes, in.ReturnConsumedCapacity, now), nil
 	}
 	if err := why.cancelled(); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (s *Service) transactWriteItems(_ context.Context, _ api.Caller, in *Transa
 		return nil, err
 	}
 	consumed, err := s.transact(writes, now)
-	s.countAll(consumed)
+	s.countAll(caller, consumed)
 	if err != nil {
 		return nil, err
 	}
@@ -142,9 +142,9 @@ func (s *Service) action(a TransactWriteItem) (*write, error) {
 }
 
 // transact does all writes or, where one cannot be done, none.
-func (s *Service) transact(writes []*write, now time.Time) (map[string]units, error) {
+func (s *Service) transact(writes []*write, now time.Time) (map[*table]units, error) {
 	defer lockAll(tablesOf(writes), now)()
-	consumed := map[string]units{}
+	consumed := map[*table]units{}
 	effects := make([]effect, len(writes))
 	why := newReasons(len(writes))
 	bytes := 0
@@ -155,7 +155,7 @@ func (s *Service) transact(writes []*write, now time.Time) (map[string]units, er
 		}
 		effects[i] = e
 		bytes += max(e.sizeBefore, e.sizeAfter)
-		consumed[w.table.name] = consumed[w.table.name].plus(e.units().times(transactional))
+		consumed[w.table] = consumed[w.table].plus(e.units().times(transactional))
 	}
 	if err := why.cancelled(); err != nil {
 		return consumed, err
@@ -170,16 +170,16 @@ func (s *Service) transact(writes []*write, now time.Time) (map[string]units, er
 }
 
 // replay answers a transaction that was done before: it costs reads.
-func (s *Service) replay(writes []*write, want string, now time.Time) *TransactWriteItemsOutput {
+func (s *Service) replay(caller api.Caller, writes []*write, want string, now time.Time) *TransactWriteItemsOutput {
 	defer lockAll(tablesOf(writes), now)()
-	consumed := map[string]units{}
+	consumed := map[*table]units{}
 	for _, w := range writes {
 		if w != nil {
 			_, size := w.table.read(w.key, time.Time{})
-			consumed[w.table.name] = consumed[w.table.name].plus(readUnits(size, true).times(transactional))
+			consumed[w.table] = consumed[w.table].plus(readUnits(size, true).times(transactional))
 		}
 	}
-	s.countAll(consumed)
+	s.countAll(caller, consumed)
 	return &TransactWriteItemsOutput{ConsumedCapacity: capacities(want, consumed, true)}
 }
 

@@ -20,7 +20,7 @@ type UpdateItemInput struct {
 // updateItem changes an item, or makes it.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
-func (s *Service) updateItem(_ context.Context, _ api.Caller, in *UpdateItemInput) (*WriteOutput, error) {
+func (s *Service) updateItem(_ context.Context, caller api.Caller, in *UpdateItemInput) (*WriteOutput, error) {
 	if err := in.Returning.check(); err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (s *Service) updateItem(_ context.Context, _ api.Caller, in *UpdateItemInpu
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.execute(w)
+	e, err := s.execute(caller, w)
 	if err != nil {
 		return nil, err
 	}

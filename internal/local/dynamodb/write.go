@@ -217,7 +217,7 @@ func (w *write) commit(e effect, now time.Time) {
 }
 
 // execute runs a single write.
-func (s *Service) execute(w *write) (effect, error) {
+func (s *Service) execute(caller api.Caller, w *write) (effect, error) {
 	if s.conflicts() {
 		return effect{}, api.Errorf("TransactionConflictException", "Transaction is ongoing for the item")
 	}
@@ -228,6 +228,6 @@ func (s *Service) execute(w *write) (effect, error) {
 		w.commit(e, now)
 	}
 	w.table.mu.Unlock()
-	s.meter.count(e.units())
+	s.count(caller, w.table, e.units())
 	return e, err
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/price"
 )
 
 const (
@@ -94,7 +95,7 @@ type PutEventsResult struct {
 // putEvents puts events on the default bus. Entries fail one by one.
 //
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
-func (s *Service) putEvents(_ context.Context, _ api.Caller, in *PutEventsInput) (*PutEventsOutput, error) {
+func (s *Service) putEvents(_ context.Context, caller api.Caller, in *PutEventsInput) (*PutEventsOutput, error) {
 	if n := len(in.Entries); n == 0 || n > maxEntries {
 		bound := "less than or equal to 10"
 		if n == 0 {
@@ -128,6 +129,7 @@ func (s *Service) putEvents(_ context.Context, _ api.Caller, in *PutEventsInput)
 			return nil, err
 		}
 		out.Entries[i].EventID = r.ID
+		s.router.Bill(api.Usage{Item: price.Event, Quantity: price.Chunks(e.size()), Resource: s.account.ARN("events", "event-bus/"+defaultBus), Caller: caller})
 		s.match(r)
 	}
 	return out, nil

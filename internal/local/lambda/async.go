@@ -31,6 +31,7 @@ type event struct {
 	function *function
 	id, arn  string
 	payload  []byte
+	caller   api.Caller
 	queued   time.Time
 	attempts int
 	// throttle is the wait after the next throttled attempt.
@@ -52,7 +53,7 @@ func (s *Service) enqueue(f *function, i *invocation) error {
 		return closedError()
 	}
 	i.id = s.uuid()
-	e := &event{function: f, id: i.id, arn: i.arn, payload: append([]byte(nil), i.payload...), queued: time.Now(), throttle: firstThrottle}
+	e := &event{function: f, id: i.id, arn: i.arn, payload: append([]byte(nil), i.payload...), caller: i.caller, queued: time.Now(), throttle: firstThrottle}
 	s.events[e] = struct{}{}
 	s.work.Go(func() { s.attempt(e) })
 	return nil
@@ -73,7 +74,7 @@ func (s *Service) attempt(e *event) {
 		s.discard(e, nil, conditionAge)
 		return
 	}
-	i := &invocation{id: e.id, arn: e.arn, payload: e.payload}
+	i := &invocation{id: e.id, arn: e.arn, payload: e.payload, event: true, caller: e.caller}
 	if err := s.begin(e.function, i); err != nil {
 		if reservation != nil && *reservation == 0 {
 			s.discard(e, nil, conditionZero)

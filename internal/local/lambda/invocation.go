@@ -30,6 +30,9 @@ type invocation struct {
 	deadline      time.Time
 	// tail asks for the end of the log.
 	tail bool
+	// event is true for an asynchronous invocation; caller is who asked for any.
+	event  bool
+	caller api.Caller
 
 	// done is closed when the invocation has ended; result, failed and err hold
 	// from then on.
@@ -69,7 +72,8 @@ func (s *Service) begin(f *function, i *invocation) error {
 // run carries an invocation through. It heeds the service's end, not the caller's.
 func (s *Service) run(f *function, in *instance, i *invocation) {
 	in.setting.logs.begin(i.id, i.tail)
-	started := time.Now()
+	began := time.Now()
+	started := began
 	ctx, cancel, fail := s.prepare(in)
 	defer cancel()
 	out := outcome{failure: fail}
@@ -81,7 +85,9 @@ func (s *Service) run(f *function, in *instance, i *invocation) {
 		s.handlerEnded(f)
 	}
 	s.settle(ctx, in, i, out)
+	s.bill(in.setting.function, i, time.Since(began))
 	in.setting.logs.end(i.id, time.Since(started), in.setting.function.MemorySize, out.memory)
+	s.logged(in)
 	i.logs = in.setting.logs.tail()
 
 	s.mu.Lock()

@@ -88,7 +88,7 @@ func (s *Service) Invoke(ctx context.Context, caller api.Caller, in *InvokeInput
 	return out.(*InvokeOutput), nil
 }
 
-func (s *Service) invoke(ctx context.Context, _ api.Caller, in *InvokeInput) (*InvokeOutput, error) {
+func (s *Service) invoke(ctx context.Context, caller api.Caller, in *InvokeInput) (*InvokeOutput, error) {
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *Service) invoke(ctx context.Context, _ api.Caller, in *InvokeInput) (*I
 		return nil, err
 	}
 
-	i := &invocation{arn: s.qualified(ref), clientContext: in.ClientContext, payload: payload, tail: in.LogType == "Tail"}
+	i := &invocation{arn: s.qualified(ref), clientContext: in.ClientContext, payload: payload, tail: in.LogType == "Tail", caller: caller}
 	switch in.InvocationType {
 	case "DryRun":
 		return &InvokeOutput{StatusCode: 204, ExecutedVersion: latest}, nil

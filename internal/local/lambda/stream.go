@@ -21,6 +21,8 @@ type stream struct {
 	quiet   bool
 	partial []byte
 	last    []byte
+	// bytes that were written since an invocation was last billed.
+	bytes int
 }
 
 func newStream(sink func(string, string, []byte), function, environment string) *stream {
@@ -31,6 +33,7 @@ func newStream(sink func(string, string, []byte), function, environment string) 
 func (l *stream) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.bytes += len(p) + eventOverhead*bytes.Count(p, []byte("\n"))
 	l.write(p)
 	return len(p), nil
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/price"
 )
 
 const serviceName = "logs"
@@ -118,4 +119,27 @@ func (s *Service) add(g Group) error {
 	}
 	s.groups[g.Name] = g
 	return nil
+}
+
+// stored is what logs that are kept shrink to, by which their storage is billed:
+// the figure of AWS's own examples.
+// https://aws.amazon.com/cloudwatch/pricing/
+const stored = 0.15
+
+// forever is for how many days logs are billed that are never dropped.
+const forever = 365
+
+// Ingest bills log events of so many bytes, and their storage for as long as the
+// group keeps them.
+func (s *Service) Ingest(group string, bytes int) {
+	s.mu.RLock()
+	days := s.groups[group].RetentionInDays
+	s.mu.RUnlock()
+	if days == 0 {
+		days = forever
+	}
+	gb := float64(bytes) / price.GB
+	arn := s.account.ARN(serviceName, "log-group:"+group+":*")
+	s.router.Bill(api.Usage{Item: price.LogIngestion, Quantity: gb, Resource: arn})
+	s.router.Bill(api.Usage{Item: price.LogStorage, Quantity: gb * stored * float64(days) * 24 / price.Month.Hours(), Resource: arn})
 }

@@ -59,7 +59,7 @@ func (b *bucket) expire(now time.Time) {
 	}
 	for key := range b.objects {
 		if _, ok := b.get(key, now); !ok {
-			delete(b.objects, key)
+			b.remove(key, now)
 		}
 	}
 }

@@ -122,6 +122,7 @@ func (s *Service) putObject(_ context.Context, _ api.Caller, in *PutObjectInput)
 	if err := b.checkPut(in); err != nil {
 		return nil, err
 	}
+	b.remove(in.Key, o.modified)
 	b.objects[in.Key] = o
 	return &PutObjectOutput{
 		ETag: o.etag, Checksums: o.checksum.output(), ChecksumType: fullObject,
@@ -238,7 +239,7 @@ func (s *Service) deleteObject(_ context.Context, _ api.Caller, in *DeleteObject
 	if err != nil {
 		return nil, err
 	}
-	delete(b.objects, in.Key)
+	b.remove(in.Key, time.Now())
 	return &Empty{}, nil
 }
 
@@ -293,7 +294,7 @@ func (s *Service) deleteObjects(_ context.Context, _ api.Caller, in *DeleteObjec
 			out.Errors = append(out.Errors, DeleteError{Key: o.Key, Code: e.Code, Message: e.Message})
 			continue
 		}
-		delete(b.objects, o.Key)
+		b.remove(o.Key, time.Now())
 		if !in.Delete.Quiet {
 			out.Deleted = append(out.Deleted, o)
 		}

@@ -26,6 +26,10 @@ type bucket struct {
 	objects map[string]*object
 	expiry  []expiryRule
 	policy  []byte
+	// held are the byte-hours that are not billed yet, of objects that are gone,
+	// and billed is until when the others are.
+	held   float64
+	billed time.Time
 }
 
 // New returns a service without buckets.
@@ -39,16 +43,16 @@ func (s *Service) API() api.Service {
 	return api.Service{
 		Name: "s3",
 		Operations: map[string]api.Operation{
-			"CreateBucket":  api.Op("s3", "CreateBucket", s.createBucket),
-			"DeleteBucket":  api.Op("s3", "DeleteBucket", s.deleteBucket),
-			"DeleteObject":  api.Op("s3", "DeleteObject", s.deleteObject),
-			"DeleteObjects": api.Op("s3", "DeleteObjects", s.deleteObjects),
-			"GetObject":     api.Op("s3", "GetObject", s.getObject),
-			"HeadBucket":    api.Op("s3", "HeadBucket", s.headBucket),
-			"HeadObject":    api.Op("s3", "HeadObject", s.headObject),
-			"ListBuckets":   api.Op("s3", "ListBuckets", s.listBuckets),
-			"ListObjectsV2": api.Op("s3", "ListObjectsV2", s.listObjectsV2),
-			"PutObject":     api.Op("s3", "PutObject", s.putObject),
+			"CreateBucket":  op(s, "CreateBucket", s.createBucket),
+			"DeleteBucket":  op(s, "DeleteBucket", s.deleteBucket),
+			"DeleteObject":  op(s, "DeleteObject", s.deleteObject),
+			"DeleteObjects": op(s, "DeleteObjects", s.deleteObjects),
+			"GetObject":     op(s, "GetObject", s.getObject),
+			"HeadBucket":    op(s, "HeadBucket", s.headBucket),
+			"HeadObject":    op(s, "HeadObject", s.headObject),
+			"ListBuckets":   op(s, "ListBuckets", s.listBuckets),
+			"ListObjectsV2": op(s, "ListObjectsV2", s.listObjectsV2),
+			"PutObject":     op(s, "PutObject", s.putObject),
 		},
 		REST: http.HandlerFunc(s.serve),
 	}
@@ -75,7 +79,7 @@ func (s *Service) Policy(bucket string) []byte {
 // do runs a typed operation through the router, as api.Op does for JSON.
 func do[I, O any](ctx context.Context, s *Service, caller api.Caller, operation string, in *I, f func(context.Context, api.Caller, *I) (*O, error)) (*O, error) {
 	out, err := s.router.Do(ctx, api.Call{Service: "s3", Operation: operation, Caller: caller, Input: in},
-		func(ctx context.Context) (any, error) { return f(ctx, caller, in) })
+		func(ctx context.Context) (any, error) { return billed(s, operation, f)(ctx, caller, in) })
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/price"
 )
 
 type status string
@@ -114,10 +115,26 @@ func (x *execution) finish(end status, output any, f *failure, previous int64) b
 	x.stopped = time.Now()
 	x.mu.Unlock()
 	x.cancel()
+	x.bill()
 	x.service.ended(x)
 	close(x.done)
 	x.notify()
 	return true
+}
+
+// bill bills an Express execution when it has ended: a request, and the time by
+// 100 ms and 64 MB. AWS counts 50 MB, the definition, and the data of the
+// branches and iterations that run at once: with the limits of a definition and
+// of state that is 64 MB unless more than ten of them are full.
+//
+// https://aws.amazon.com/step-functions/pricing/
+func (x *execution) bill() {
+	if !x.machine.express {
+		return
+	}
+	seconds := float64(billed(x.stopped.Sub(x.started))) / 1000
+	x.service.router.Bill(api.Usage{Item: price.ExpressRequest, Quantity: 1, Resource: x.machine.arn})
+	x.service.router.Bill(api.Usage{Item: price.ExpressTime, Quantity: seconds * expressMemory / 1024, Resource: x.machine.arn})
 }
 
 // ended settles the books of an execution that has ended.

@@ -1,6 +1,11 @@
 package stepfunctions
 
-import "time"
+import (
+	"time"
+
+	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/price"
+)
 
 // transition counts a transition, of which Standard executions have no more than
 // their quota in a second: the others wait. It gives the time after that, and
@@ -14,6 +19,7 @@ func (t *thread) transition() (time.Time, bool) {
 	if x.machine.express {
 		return now, t.advance(now)
 	}
+	s.router.Bill(api.Usage{Item: price.Transition, Quantity: 1, Resource: x.machine.arn})
 	wait := s.limits.transitions.reserve(now)
 	if wait == 0 {
 		return now, true
