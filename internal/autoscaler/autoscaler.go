@@ -53,6 +53,9 @@ type Config struct {
 	// Schedule is a JSON array of minimum and cap by time. Empty for none.
 	Schedule string
 	Gate     Gate
+	// HandlerMemory is the handlers' memory in MB: what the budget reckons with.
+	// Defaults to 128.
+	HandlerMemory int
 	// Liveness is how long a worker counts as live after it reported home.
 	Liveness time.Duration
 	// WorkerStateMachine is the ARN of the worker state machine, WorkerRevision
@@ -89,6 +92,10 @@ type Autoscaler struct {
 // New makes an autoscaler.
 func New(cfg aws.Config, c Config) (*Autoscaler, error) {
 	c.Policy = PolicyFor(c.Settings, c.Policy)
+	if c.HandlerMemory == 0 {
+		c.HandlerMemory = 128
+	}
+	c.Policy.Rates = RatesFor(c.Settings, c.Policy, c.HandlerMemory)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -121,6 +128,10 @@ type Output struct {
 	Starts []Start `json:"starts"`
 	// Reason says in plain words what was decided.
 	Reason string `json:"reason"`
+	// Starved, AtCap and OverBudget are the decision's signals.
+	Starved    bool `json:"starved"`
+	AtCap      bool `json:"atCap"`
+	OverBudget bool `json:"overBudget"`
 }
 
 // Start is one execution to start.
@@ -176,6 +187,8 @@ type tick struct {
 	free []registry.Worker
 	// died is the execution that was newly found to have ended badly, if any.
 	died string
+	// recalled is the memory that was read.
+	recalled string
 	// notes are appended to the reason.
 	notes string
 }
@@ -226,13 +239,17 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, gate 
 	if err := t.remember(ctx, decision.Memory); err != nil {
 		t.notes += "; " + registry.Shorten(err.Error())
 	}
-	out := Output{Starts: []Start{}, Reason: decision.Reason + t.notes}
+	out := Output{
+		Starts: []Start{}, Reason: decision.Reason + t.notes,
+		Starved: decision.Starved, AtCap: decision.AtCap, OverBudget: decision.OverBudget,
+	}
 	for _, w := range append(again, reserved...) {
 		out.Starts = append(out.Starts, Start{Fleet: a.config.Fleet, Worker: w.ID(), Name: w.Holder, Input: json.RawMessage(w.Input)})
 	}
 	err = a.registry.RecordTick(ctx, in.Tick, t.now, registry.Tick{
 		Visible: depth.Visible, InFlight: depth.InFlight, Workers: len(t.workers), Wanted: decision.Wanted,
 		Started: len(reserved), Drained: len(decision.Drain), Freed: len(t.free), Reason: out.Reason,
+		Starved: out.Starved, AtCap: out.AtCap, OverBudget: out.OverBudget, Spent: decision.Memory.Bill.Dollars, Budget: t.policy.MonthlyBudget,
 	})
 	if err != nil {
 		out.Reason += "; not recorded: " + err.Error()

@@ -3,9 +3,11 @@ package autoscaler
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/musterq/muster/internal/fleet"
+	"github.com/musterq/muster/internal/registry"
 	"github.com/musterq/muster/internal/scale"
 )
 
@@ -37,7 +39,8 @@ func (t *tick) recall(ctx context.Context, o *scale.Observation) error {
 	for _, w := range t.workers {
 		o.Done += w.Counts.Settled()
 	}
-	if tally.Memory == "" {
+	t.use(o, tally)
+	if t.recalled = tally.Memory; tally.Memory == "" {
 		return nil
 	}
 	if err := json.Unmarshal([]byte(tally.Memory), &o.Memory); err != nil {
@@ -47,12 +50,16 @@ func (t *tick) recall(ctx context.Context, o *scale.Observation) error {
 	return nil
 }
 
-// remember keeps what the next tick should know. Whoever comes last wins: it is
-// an estimate.
+// remember keeps what the next tick should know. Where another tick was quicker it
+// has: what both saw is counted once.
 func (t *tick) remember(ctx context.Context, m scale.Memory) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("write the tick's memory: %w", err)
 	}
-	return t.registry.Remember(ctx, string(text))
+	err = t.registry.Remember(ctx, t.recalled, string(text))
+	if errors.Is(err, registry.ErrMoved) {
+		return nil
+	}
+	return err
 }

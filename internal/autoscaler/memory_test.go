@@ -1,6 +1,7 @@
 package autoscaler_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -27,12 +28,17 @@ func handled(n int64) func(*registry.Worker) {
 // ghosts are visible messages that nobody ever receives.
 func ghosts(n int) localsqs.Options { return localsqs.Options{GhostDepth: map[string]int{"jobs": n}} }
 
-// memory is what the last tick left.
+// memory is what the last tick left, but for the bill.
 func (r *rig) memory() string {
 	r.Helper()
 	tally, err := r.registry.Tally(r.Context())
 	require.NoError(r, err)
-	return tally.Memory
+	var m scale.Memory
+	require.NoError(r, json.Unmarshal([]byte(tally.Memory), &m))
+	m.Bill = scale.Bill{}
+	text, err := json.Marshal(m)
+	require.NoError(r, err)
+	return string(text)
 }
 
 // Workers handled 90 messages within the minute and went home, and 40 wait: 130
@@ -41,13 +47,13 @@ func TestATickRemembers(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.config.Policy.MessagesPerWorker, r.config.Policy.DrainWithin = 0, 5*time.Minute
 		r.hold(registry.Control{}, slot("a", handled(10), paced(10, 2)), slot("b", handled(20)))
-		require.NoError(r, r.registry.CountHome(r.Context(), registry.Worker{Counts: registry.Counts{Handled: 100}}, false))
+		require.NoError(r, r.registry.CountHome(r.Context(), registry.Worker{ReservedAt: minute0, Counts: registry.Counts{Handled: 100}}, false))
 		out := r.ticks(scheduled)
 		assert.Contains(r, out.Reason, "0 wanted to drain within 5m0s; a worker handles 10 a second (measured), 0 a second arrive")
 		assert.JSONEq(r, `{"at":"2000-01-01T00:10:00Z","done":130,"took":2,"event":10,"sampled":"2000-01-01T00:10:00Z"}`, r.memory())
 
 		time.Sleep(time.Minute)
-		require.NoError(r, r.registry.CountHome(r.Context(), registry.Worker{Counts: registry.Counts{Handled: 50, Failed: 40}}, true))
+		require.NoError(r, r.registry.CountHome(r.Context(), registry.Worker{ReservedAt: minute0, Counts: registry.Counts{Handled: 50, Failed: 40}}, true))
 		r.send(40)
 		r.ticks(scheduled)
 		assert.JSONEq(r, `{"at":"2000-01-01T00:11:00Z","depth":40,"visible":40,"done":220,"vain":1,"took":2,"event":10,
@@ -57,7 +63,7 @@ func TestATickRemembers(t *testing.T) {
 
 func TestAMemoryThatCannotBeReadIsDropped(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		require.NoError(r, r.registry.Remember(r.Context(), `{"depth":"deep"}`))
+		require.NoError(r, r.registry.Remember(r.Context(), "", `{"depth":"deep"}`))
 		r.send(10)
 		out := r.ticks(scheduled)
 		assert.Len(r, out.Starts, 1)

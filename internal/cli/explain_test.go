@@ -124,6 +124,11 @@ func TestExplain(t *testing.T) {
 			options: scenario.Options{Code: breaks("autoscaler", "exec format error")}, happens: work(20, 5*time.Minute),
 			cause: "autoscaler", says: "ought to have ticked", proof: `^no tick for 5m0s, the schedule is rate\(1 minute\)$`, next: "^aws logs tail",
 		},
+		"budget": {
+			options: scenario.Options{Parameters: map[string]string{"MonthlyBudget": "0.0001", "MinWorkers": "1"}},
+			happens: work(20, 5*time.Minute), rest: 15 * time.Minute,
+			cause: "budget", says: `^the budget of \$0.00 for January is spent: \$0.00; until 1 February UTC, or raise MonthlyBudget$`, proof: "^messages wait in the queue", next: "^raise MonthlyBudget and deploy",
+		},
 		"gate": {
 			options: scenario.Options{Parameters: map[string]string{"GateAlarm": "db-load"}},
 			happens: func(t *testing.T, f *scenario.Fleet) {

@@ -30,6 +30,7 @@ var checks = []check{
 	{name: "schedule", about: "the autoscaler's schedule is disabled", find: findSchedule},
 	{name: "autoscaler", about: "the autoscaler fails", find: findFailedTicks},
 	{name: "gate", about: "the gate's alarm rings", find: findGate},
+	{name: "budget", about: "the month's budget is spent", find: findBudget},
 	{name: "deaths", about: "workers die as they start", find: findDeaths},
 	{name: "throttled", about: "Lambda throttles a handler", find: findThrottling},
 	{name: "failing", about: "the handler fails", find: findFailures},
@@ -222,9 +223,32 @@ func findBackoff(_ context.Context, e *evidence) *cause {
 	}
 }
 
+// memory is what the last tick left. One that cannot be read is none.
+func (e *evidence) memory() (m scale.Memory) {
+	if e.tally.Memory == "" || json.Unmarshal([]byte(e.tally.Memory), &m) != nil {
+		return scale.Memory{}
+	}
+	return m
+}
+
+func findBudget(_ context.Context, e *evidence) *cause {
+	if e.settings == nil {
+		return nil
+	}
+	budget, bill := e.settings.Policy.MonthlyBudget, e.memory().Bill
+	if budget == 0 || bill.Dollars < budget || e.now.UTC().Format("2006-01") != bill.Month.Format("2006-01") {
+		return nil
+	}
+	return &cause{
+		Says:     bill.Against(budget),
+		Evidence: []string{"messages wait in the queue, though no longer than its retention period, 14 days unless set"},
+		Next:     "raise MonthlyBudget and deploy, or wait",
+	}
+}
+
 func findGhosts(_ context.Context, e *evidence) *cause {
-	var m scale.Memory
-	if e.tally.Memory == "" || json.Unmarshal([]byte(e.tally.Memory), &m) != nil || m.Ghosts == 0 || !e.backlog() {
+	m := e.memory()
+	if m.Ghosts == 0 || !e.backlog() {
 		return nil
 	}
 	return &cause{

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/musterq/muster/internal/autoscaler"
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/message"
 	"github.com/musterq/muster/internal/scale"
@@ -28,6 +29,7 @@ var simulated = map[string]bool{
 	"DrainWithinSeconds": true, "MaxAgeSeconds": true, "LambdaConcurrency": true, "LambdaReserve": true,
 	"StepLimit": true, "IdleSeconds": true, "ScaleInHoldSeconds": true, "ScheduleExpression": true,
 	"MaxReceiveCount": true, "BackoffBaseSeconds": true, "BackoffFactor": true, "BackoffMaxSeconds": true,
+	"MonthlyBudget": true, "HandlerMemory": true,
 }
 
 // model is what a simulation needs beside its arrivals: a handler, a fleet and how
@@ -38,7 +40,6 @@ type model struct {
 	samples    string
 	perEvent   bool
 	failures   string
-	memory     int
 	seed       uint64
 	promise    time.Duration
 
@@ -64,7 +65,6 @@ func (m *model) addFlags(flags *pflag.FlagSet) error {
 	flags.StringVar(&m.samples, "durations", "", "`file` of measured durations instead, one a line: 120ms, or milliseconds")
 	flags.BoolVar(&m.perEvent, "per-event", false, "the duration is that of an event, whatever it holds; else of each of its messages")
 	flags.StringVar(&m.failures, "failures", "0", "share of messages that fail when handled: 0.02 or 2%")
-	flags.IntVar(&m.memory, "handler-memory", 128, "memory of the handler's function in `MB`")
 	flags.DurationVar(&m.promise, "promise", 0, "by when messages shall be handled: what is counted as kept (default DrainWithinSeconds or MaxAgeSeconds, else 5m)")
 	flags.Uint64Var(&m.seed, "seed", 1, "seed of what happens by chance")
 	flags.DurationVar(&m.start, "start-latency", usualStart, "from a tick until a worker that it starts polls")
@@ -136,7 +136,7 @@ func (m *model) resolve(s *streams) (sim.Config, sim.Muster, sim.Cap, error) {
 		}
 	}
 	c := sim.Config{
-		Handler: handler, PerEvent: m.perEvent, HandlerMemory: m.memory, FailureRate: failures, BatchSize: min(settings.Batch(), 10),
+		Handler: handler, PerEvent: m.perEvent, HandlerMemory: m.number("HandlerMemory"), FailureRate: failures, BatchSize: min(settings.Batch(), 10),
 		Backoff:     message.Backoff{Base: m.seconds("BackoffBaseSeconds"), Factor: factor, Max: m.seconds("BackoffMaxSeconds")},
 		MaxReceives: m.number("MaxReceiveCount"), Promise: promise, ColdStart: m.coldStart, Seed: m.seed,
 	}
@@ -152,9 +152,14 @@ func (m *model) resolve(s *streams) (sim.Config, sim.Muster, sim.Cap, error) {
 		Start: m.start, Poll: m.poll, Settle: m.settle,
 	}
 	call := usualStreamCall
+	settings.Lane = fleet.Stream
 	if steps {
-		w.Policy.Parallelism, call = 1, usualStepsCall
+		w.Policy.Parallelism, call, settings.Lane = 1, usualStepsCall, fleet.Steps
 	}
+	if w.Policy.MonthlyBudget, err = strconv.ParseFloat(m.parameters.get("MonthlyBudget"), 64); err != nil {
+		return refuse(fmt.Errorf("--monthly-budget: %w", err))
+	}
+	w.Policy.Rates = autoscaler.RatesFor(settings, w.Policy, c.HandlerMemory)
 	if w.Poll == 0 {
 		w.Poll = call
 	}

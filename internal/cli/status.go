@@ -15,6 +15,7 @@ import (
 
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/registry"
+	"github.com/musterq/muster/internal/scale"
 )
 
 type statusOptions struct {
@@ -63,6 +64,16 @@ type fleetStatus struct {
 	Ticks    []tickStatus   `json:"ticks"`
 	// Warnings are what is wrong with the fleet as it is set up.
 	Warnings []string `json:"warnings"`
+	// Budget of this month, as of the last tick. Absent where there is none.
+	Budget *budgetStatus `json:"budget,omitempty"`
+}
+
+// budgetStatus is in dollars.
+type budgetStatus struct {
+	Dollars float64 `json:"dollars"`
+	Spent   float64 `json:"spent"`
+	// Month by its first moment, in UTC.
+	Month time.Time `json:"month"`
 }
 
 type queueStatus struct {
@@ -167,14 +178,15 @@ func readStatus(ctx context.Context, k *stack, ticks int) (fleetStatus, error) {
 	slices.SortFunc(state.Workers, func(a, b workerStatus) int {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 	})
-	if ticks == 0 {
-		return state, nil
-	}
-	records, err := r.Ticks(ctx, ticks)
+	records, err := r.Ticks(ctx, max(1, ticks))
 	if err != nil {
 		return state, err
 	}
-	for _, t := range records {
+	if len(records) > 0 && records[0].Budget > 0 {
+		at := records[0].At.Time().UTC()
+		state.Budget = &budgetStatus{records[0].Budget, records[0].Spent, time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)}
+	}
+	for _, t := range records[:min(ticks, len(records))] {
 		state.Ticks = append(state.Ticks, tickStatus{
 			At: t.At.Time(), Visible: t.Visible, InFlight: t.InFlight, Workers: t.Workers, Wanted: t.Wanted,
 			Started: t.Started, Drained: t.Drained, Freed: t.Freed, Failed: t.Failed, Reason: t.Reason,
@@ -221,6 +233,9 @@ func (f fleetStatus) print(w io.Writer, now time.Time) error {
 	}
 	if f.Controls.Scaled != "" {
 		fmt.Fprintln(t, "scaled to", oneLine(f.Controls.Scaled))
+	}
+	if b := f.Budget; b != nil {
+		fmt.Fprintln(t, scale.Bill{Month: b.Month, Dollars: b.Spent}.Against(b.Dollars))
 	}
 	for _, warning := range f.Warnings {
 		fmt.Fprintln(t, "Warning:", warning)

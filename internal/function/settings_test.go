@@ -35,7 +35,7 @@ var values = map[string]string{
 	"JOB_LAUNCH_TYPE": "FARGATE", "JOB_PUBLIC_IP": "DISABLED", "ROUTE_HANDLERS": "arn:aws:lambda:us-east-1:123456789012:function:route,arn:b",
 	"MAX_CONCURRENCY": "51", "PARALLELISM": "5", "MIN_WORKERS": "3", "MESSAGES_PER_WORKER": "101", "DRAIN_WITHIN_SECONDS": "303", "MAX_AGE_SECONDS": "304", "LAMBDA_CONCURRENCY": "999", "LAMBDA_RESERVE": "98", "STEP_LIMIT": "99",
 	"SCALE_SCHEDULE": `[{"cron":"0 8 * * ? 2199","min":2}]`, "GATE_ALARM": "", "GATE_ACTION": "drain",
-	"SCALE_IN_HOLD_SECONDS": "301", "LIVENESS_SECONDS": "302",
+	"SCALE_IN_HOLD_SECONDS": "301", "LIVENESS_SECONDS": "302", "MONTHLY_BUDGET": "12.5", "HANDLER_MEMORY": "129",
 	"WORKER_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:jobs-worker", "WORKER_REVISION": "r1",
 }
 
@@ -67,10 +67,11 @@ func TestSettings(t *testing.T) {
 		},
 		RouteHandlers: []string{"arn:aws:lambda:us-east-1:123456789012:function:route", "arn:b"},
 		Policy: scale.Policy{
-			MaxConcurrency: 51, Parallelism: 5, MinWorkers: 3, MessagesPerWorker: 101, DrainWithin: 303 * time.Second, MaxAge: 304 * time.Second, LambdaConcurrency: 999, LambdaReserve: 98, StepLimit: 99, ScaleInHold: 301 * time.Second,
+			MaxConcurrency: 51, Parallelism: 5, MinWorkers: 3, MessagesPerWorker: 101, DrainWithin: 303 * time.Second, MaxAge: 304 * time.Second, LambdaConcurrency: 999, LambdaReserve: 98, StepLimit: 99, ScaleInHold: 301 * time.Second, MonthlyBudget: 12.5,
 		},
 		Schedule: values["SCALE_SCHEDULE"], Gate: autoscaler.Gate{Action: autoscaler.DrainAll},
-		Liveness: 302 * time.Second, WorkerStateMachine: values["WORKER_STATE_MACHINE"], WorkerRevision: "r1",
+		HandlerMemory: 129,
+		Liveness:      302 * time.Second, WorkerStateMachine: values["WORKER_STATE_MACHINE"], WorkerRevision: "r1",
 	}, s.autoscaler())
 	assert.NoError(t, s.err())
 }
@@ -151,7 +152,7 @@ func TestErrorsNameEveryVariable(t *testing.T) {
 		"autoscaler": slices.Concat(every, []string{
 			"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP",
 			"MAX_CONCURRENCY", "PARALLELISM", "MIN_WORKERS", "MESSAGES_PER_WORKER", "DRAIN_WITHIN_SECONDS", "MAX_AGE_SECONDS",
-			"LAMBDA_CONCURRENCY", "LAMBDA_RESERVE", "STEP_LIMIT", "SCALE_IN_HOLD_SECONDS",
+			"LAMBDA_CONCURRENCY", "LAMBDA_RESERVE", "STEP_LIMIT", "SCALE_IN_HOLD_SECONDS", "MONTHLY_BUDGET", "HANDLER_MEMORY",
 			"LIVENESS_SECONDS", "WORKER_STATE_MACHINE", "WORKER_REVISION",
 		}),
 		"poll": slices.Concat(every, []string{"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP", "WORKER_STATE_MACHINE"}),

@@ -89,7 +89,10 @@ func (s *shift) count(e event, began time.Time, settled bool) {
 	s.counts.Duplicates += int64(len(e.duplicates))
 	if len(e.throttled)+len(e.unstarted) == 0 {
 		// What waits for Lambda is not slow: more workers would not be quicker.
-		s.rate(len(e.records), time.Since(began))
+		took := time.Since(began)
+		s.rate(len(e.records), took)
+		s.counts.Events++
+		s.counts.BusySeconds += took.Seconds()
 	}
 }
 

@@ -27,6 +27,14 @@ type Tick struct {
 	Started  int
 	Drained  int
 	Freed    int
+	// Starved, AtCap and OverBudget are the decision's signals.
+	Starved    bool `dynamo:",omitempty"`
+	AtCap      bool `dynamo:",omitempty"`
+	OverBudget bool `dynamo:",omitempty"`
+	// Spent is what the fleet has spent this month, in dollars, as the tick reckons,
+	// and Budget what it may spend. 0 for no budget.
+	Spent  float64 `dynamo:",omitempty"`
+	Budget float64 `dynamo:",omitempty"`
 	// Failed is true of one that could not do its work.
 	Failed bool `dynamo:",omitempty"`
 	Reason string

@@ -141,6 +141,11 @@ type Counts struct {
 	// stream lane, the last batch's in the steps lane. 0 until it has handled any.
 	Rate float64
 	Took float64
+	// Events is how many events it has settled, BusySeconds how long their handlers had
+	// them, the time included that deleting takes. What Lambda throttled is in
+	// neither.
+	Events      int64
+	BusySeconds float64
 	// Holding are the IDs of messages in hand at a report of the stream lane, at
 	// most [MaxHolding] of them.
 	Holding []string `dynamo:",omitempty"`

@@ -105,7 +105,8 @@ func (c Counts) set(u *dynamo.Update) *dynamo.Update {
 	}
 	return u.Set("Handled", c.Handled).Set("Failed", c.Failed).Set("Filtered", c.Filtered).
 		Set("Duplicates", c.Duplicates).Set("Unmatched", c.Unmatched).
-		Set("InHand", c.InHand).Set("InHandMessages", c.InHandMessages).Set("Rate", c.Rate).Set("Took", c.Took)
+		Set("InHand", c.InHand).Set("InHandMessages", c.InHandMessages).Set("Rate", c.Rate).Set("Took", c.Took).
+		Set("Events", c.Events).Set("BusySeconds", c.BusySeconds)
 }
 
 // Try is one try of a poll.
@@ -156,7 +157,7 @@ func (r *Registry) EndBatch(ctx context.Context, p Post, seq int64, now time.Tim
 		Add("Duplicates", c.Duplicates).Add("Unmatched", c.Unmatched).
 		If("$ = ? AND $ < ?", "Seq", seq, "Settled", seq)
 	if c.Took > 0 {
-		u.Set("Rate", c.Rate).Set("Took", c.Took)
+		u.Set("Rate", c.Rate).Set("Took", c.Took).Add("Events", c.Events).Add("BusySeconds", c.BusySeconds)
 	}
 	w, err := r.write(ctx, p, u)
 	if !errors.Is(err, ErrRelieved) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/guregu/dynamo/v2"
 )
@@ -20,6 +21,12 @@ type Tally struct {
 	Done int64
 	// Vain is how many of them had found none.
 	Vain int64
+	// Workers is how many went home, Seconds how long they were there, and Events and
+	// Busy what they counted of them.
+	Workers int64
+	Seconds float64
+	Events  int64
+	Busy    float64
 	// Took and Event are how many seconds an event kept its place and how many
 	// messages it had, as the last of them that knew had measured. 0 if none did.
 	Took  float64
@@ -49,10 +56,8 @@ func (r *Registry) CountHome(ctx context.Context, w Worker, vain bool) error {
 	if vain {
 		looked = 1
 	}
-	if done == 0 && !vain {
-		return nil
-	}
-	u := r.table.Update("Fleet", r.fleet).Range("Item", tallyItem).Add("Done", done).Add("Vain", looked)
+	u := r.table.Update("Fleet", r.fleet).Range("Item", tallyItem).Add("Done", done).Add("Vain", looked).
+		Add("Workers", 1).Add("Seconds", time.Since(w.ReservedAt.Time()).Seconds()).Add("Events", w.Events).Add("Busy", w.BusySeconds)
 	if w.Took > 0 && w.Parallelism > 0 {
 		u.Set("Took", w.Took).Set("Event", w.Rate*w.Took/float64(w.Parallelism))
 	}
@@ -62,9 +67,21 @@ func (r *Registry) CountHome(ctx context.Context, w Worker, vain bool) error {
 	return nil
 }
 
-// Remember keeps a tick's memory for the next. The last one counts.
-func (r *Registry) Remember(ctx context.Context, memory string) error {
-	if err := r.table.Update("Fleet", r.fleet).Range("Item", tallyItem).Set("Memory", memory).Run(ctx); err != nil {
+// Remember keeps a tick's memory for the next, if it is still the one that the tick
+// has read. [ErrMoved] when another tick was quicker: what both have seen must not
+// be counted twice.
+func (r *Registry) Remember(ctx context.Context, read, memory string) error {
+	u := r.table.Update("Fleet", r.fleet).Range("Item", tallyItem).Set("Memory", memory)
+	if read == "" {
+		u.If("attribute_not_exists($)", "Memory")
+	} else {
+		u.If("$ = ?", "Memory", read)
+	}
+	err := u.Run(ctx)
+	if dynamo.IsCondCheckFailed(err) {
+		return ErrMoved
+	}
+	if err != nil {
 		return fmt.Errorf("keep the tick's memory: %w", err)
 	}
 	return nil

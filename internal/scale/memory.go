@@ -34,6 +34,8 @@ type Memory struct {
 	Ghosts int       `json:"ghosts,omitempty"`
 	Looks  int       `json:"looks,omitempty"`
 	Looked time.Time `json:"looked,omitzero"`
+	// Bill of this month.
+	Bill Bill `json:"bill,omitzero"`
 }
 
 // Cohort is messages that came after one tick and before the next.
@@ -58,7 +60,8 @@ const (
 )
 
 // see is the memory with what a tick observes, but for what it decides.
-func (m Memory) see(o Observation) Memory {
+func (m Memory) see(o Observation, r Rates) Memory {
+	m.charge(o, r)
 	m.lookForGhosts(o)
 	m.measure(o)
 	depth := m.depth(o)

@@ -44,6 +44,11 @@ type Policy struct {
 	// ScaleInHold is how long there must have been too many workers before some
 	// are told to drain. Defaults to 0, which is at once.
 	ScaleInHold time.Duration
+	// MonthlyBudget is what the fleet may spend in a calendar month, in dollars:
+	// then all workers go home until the next. Defaults to 0, no budget.
+	MonthlyBudget float64
+	// Rates are what it pays. Defaults to none, which counts nothing.
+	Rates Rates
 	// Steering comes before all of it. Defaults to none.
 	Steering Steering
 }
@@ -62,6 +67,9 @@ func (p Policy) Validate() error {
 	atLeast("MessagesPerWorker", p.MessagesPerWorker, 0)
 	atLeast("LambdaReserve", p.LambdaReserve, 0)
 	atLeast("StepLimit", p.StepLimit, 1)
+	if !(p.MonthlyBudget >= 0) {
+		errs = append(errs, fmt.Errorf("MonthlyBudget is %v, it must be dollars, or 0 for no budget", p.MonthlyBudget))
+	}
 	promise := func(name string, d time.Duration) {
 		if d != 0 && d <= Startup {
 			errs = append(errs, fmt.Errorf("%s is %d, and a worker takes %d seconds to start: promise more, or 0 for nothing", name, int(d/time.Second), int(Startup/time.Second)))
@@ -131,6 +139,10 @@ type Observation struct {
 	// has.
 	Took  float64
 	Event float64
+	// Usage is what the fleet has used, ever, and Leaving what of it will not be
+	// counted any more: that of the workers that died, whose slots are freed now.
+	Usage   Usage
+	Leaving Usage
 	// Memory is what the tick before left.
 	Memory Memory
 }
@@ -152,10 +164,22 @@ type Decision struct {
 	Stay []string
 	// Surplus is true while there are more workers than wanted.
 	Surplus bool
+	Signals
 	// Reason says all this in plain words.
 	Reason string
 	// Memory is for the next tick.
 	Memory Memory
+}
+
+// Signals are what alarms watch.
+type Signals struct {
+	// Starved is true while messages are visible and no worker is live.
+	Starved bool
+	// AtCap is true while the cap or Lambda's quota leaves fewer workers than are
+	// wanted.
+	AtCap bool
+	// OverBudget is true while the month's budget is spent.
+	OverBudget bool
 }
 
 // RestartPause is how long starts pause after a number of deaths in a row: none
@@ -171,12 +195,16 @@ func RestartPause(deaths int) time.Duration {
 func Decide(o Observation, p Policy) Decision {
 	var why []string
 	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
-	m := o.Memory.see(o)
+	m := o.Memory.see(o, p.Rates)
+	over := m.Bill.bind(&p)
 	taken := limits{p: p}
-	silent := 0
+	silent, live := 0, 0
 	var serving []Worker
 	for _, w := range o.Workers {
 		taken.take(w)
+		if w.Live {
+			live++
+		}
 		switch {
 		case w.Draining:
 		case w.Live:
@@ -193,7 +221,10 @@ func Decide(o Observation, p Policy) Decision {
 		target = max(target, len(serving)+1)
 	}
 	most, quota := limits{p: p}.left()
-	d := Decision{Parallelism: p.parallelism(), Wanted: min(max(target, p.MinWorkers), most)}
+	d := Decision{
+		Parallelism: p.parallelism(), Wanted: min(max(target, p.MinWorkers), most),
+		Signals: Signals{Starved: m.visible(o) > 0 && live == 0, AtCap: max(target, p.MinWorkers) > most, OverBudget: over},
+	}
 
 	for _, reason := range p.Steering.Why {
 		say("%s", reason)
@@ -255,6 +286,7 @@ func (d *Decision) start(o Observation, p Policy, serving, useful int, taken lim
 		return
 	}
 	free, quota := taken.left()
+	d.AtCap = d.AtCap || min(missing, useful) > free
 	d.Start = max(0, min(missing, free, p.StepLimit, useful))
 	switch {
 	case d.Start == missing:

@@ -115,7 +115,7 @@ func TestDecide(t *testing.T) {
 			}
 			require.NoError(t, p.Validate())
 			got := scale.Decide(c.observation, p)
-			got.Memory = scale.Memory{}
+			got.Memory, got.Signals = scale.Memory{}, scale.Signals{}
 			assert.Equal(t, c.want, got)
 		})
 	}

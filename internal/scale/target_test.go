@@ -230,7 +230,9 @@ func TestPromisesAreMonotone(t *testing.T) {
 		}
 		deeper := with(o, rate, took)
 		deeper.Visible += rapid.IntRange(0, 1e6).Draw(t, "more")
-		if got := scale.Decide(deeper, p); got.Wanted < d.Wanted {
+		// Where all that is visible may be no message one worker more is wanted to look.
+		looks := m.Ghosts > 0 && o.Visible == m.Ghosts
+		if got := scale.Decide(deeper, p); got.Wanted < d.Wanted && !looks {
 			t.Fatalf("%d wanted: %s\n%d wanted: %s", d.Wanted, d.Reason, got.Wanted, got.Reason)
 		}
 		// Quicker by the same number of messages an event, or by more of them.

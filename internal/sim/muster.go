@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/musterq/muster/internal/autoscaler"
 	"github.com/musterq/muster/internal/scale"
 )
 
@@ -102,11 +103,11 @@ func (m Muster) scaler() scaler {
 	if m.Every == 0 {
 		m.Every = time.Minute
 	}
-	return &autoscaler{Muster: m}
+	return &ticker{Muster: m}
 }
 
-// autoscaler runs Muster's own rule.
-type autoscaler struct {
+// ticker runs Muster's own rule.
+type ticker struct {
 	Muster
 	memory       scale.Memory
 	surplusSince time.Duration
@@ -114,19 +115,23 @@ type autoscaler struct {
 	reason       string
 }
 
-func (a *autoscaler) every() (phase, period time.Duration) { return a.Phase, a.Every }
+func (a *ticker) every() (phase, period time.Duration) { return a.Phase, a.Every }
 
 // clock is when simulations begin, for the rule's sake, which compares times.
 var clock = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func (a *autoscaler) tick(e *engine) {
+func (a *ticker) tick(e *engine) {
 	o := scale.Observation{
 		Now: clock.Add(e.now), Visible: e.queue.messages, InFlight: e.inHand + e.backing, BackingOff: e.backing,
 		Done: e.doneGone, Vain: int64(e.vain), Memory: a.memory,
 	}
+	o.Usage = scale.Usage{
+		Workers: float64(e.begun), Seconds: e.workerTime.Seconds(), Events: float64(e.invocations), Busy: e.busyTime.Seconds(), Messages: float64(e.handledMessages),
+	}
 	for _, id := range e.live {
 		w := &e.workers[id]
 		w.report(e.now, e.orders)
+		o.Usage.Seconds += (e.now - w.since).Seconds()
 		o.Done += int64(w.reported.handled)
 		o.Workers = append(o.Workers, scale.Worker{
 			ID: strconv.Itoa(int(id)), Parallelism: e.pool.places, Live: true, Draining: w.drained, Since: clock.Add(w.since),
@@ -174,14 +179,6 @@ func index(id string) int32 {
 	return int32(n)
 }
 
-// Sizes of Muster's own functions in GB, as cloudformation/fleet.yaml has them.
-const (
-	pumpMemory       = 0.5
-	pollMemory       = 0.5
-	settleMemory     = 0.25
-	autoscalerMemory = 0.25
-)
-
 // bill counts what the state machines of asl/ do. A tick is taken to last a second
 // in all, half of it in its function.
 func (m Muster) bill(e *engine) []Line {
@@ -193,26 +190,27 @@ func (m Muster) bill(e *engine) []Line {
 		// home, Orders?, Go home, Home.
 		transitions = 4*events + 2*empty + 4*workers
 		own = 2*events + empty
-		ownTime = events*(m.Poll.Seconds()*pollMemory+m.Settle.Seconds()*settleMemory) + empty*longPoll.Seconds()*pollMemory
+		ownTime = events*(m.Poll.Seconds()*autoscaler.PollMemory+m.Settle.Seconds()*autoscaler.SettleMemory) + empty*longPoll.Seconds()*autoscaler.PollMemory
 		writes = 2*events + empty + 4*workers
 	} else {
 		shifts := workers + float64(e.shifts)
 		// Report home, Orders?, Pump, Idle? of a shift; Go home, Home.
 		transitions = 4*shifts + 2*workers
 		own = shifts
-		ownTime = live * pumpMemory
+		ownTime = live * autoscaler.PumpMemory
 		writes = live/60 + 3*shifts + 3*workers
 	}
 	return []Line{
 		priced("Lambda: workers, invocations", own, "invocations", priceInvocation),
 		priced("Lambda: workers, time", ownTime, "GB-s", priceGBSecond),
 		priced("Step Functions: workers", transitions, "transitions", priceTransition),
-		priced("DynamoDB: registry", writes+ticks, "writes", priceWrite),
-		priced("DynamoDB: registry", ticks*3+live/60/4, "reads", priceRead),
+		// The record of a tick is a write, what it remembers two.
+		priced("DynamoDB: registry", writes+3*ticks, "writes", priceWrite),
+		priced("DynamoDB: registry", ticks*4+live/60/4, "reads", priceRead),
 		priced("Step Functions: ticks", ticks, "Express requests", priceExpress),
 		priced("Step Functions: ticks", ticks*64/1024, "Express GB-s", priceExpressGBSecond),
 		priced("Lambda: ticks, invocations", ticks, "invocations", priceInvocation),
-		priced("Lambda: ticks, time", ticks*0.5*autoscalerMemory, "GB-s", priceGBSecond),
+		priced("Lambda: ticks, time", ticks*0.5*autoscaler.AssessMemory, "GB-s", priceGBSecond),
 		priced("SQS: ticks", ticks, "requests", priceSQS),
 	}
 }

@@ -55,6 +55,9 @@ func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
 		return Settled{}, err
 	}
 	counts.Rate, counts.Took = pace(in.Messages, time.Now())
+	if counts.Took > 0 {
+		counts.Events, counts.BusySeconds = 1, counts.Took
+	}
 	_, err = l.registry.EndBatch(ctx, registry.Post{Worker: in.Worker, Execution: in.Execution}, in.Seq, time.Now(), counts)
 	if err != nil && !errors.Is(err, registry.ErrRelieved) {
 		return Settled{}, err
