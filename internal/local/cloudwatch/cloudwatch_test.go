@@ -363,16 +363,3 @@ func TestThroughTheSDK(t *testing.T) {
 		assert.Contains(t, query("Action=DescribeAlarms&MaxRecords=x"), "<Code>MalformedQueryString</Code>")
 	})
 }
-
-func FuzzDecode(f *testing.F) {
-	f.Add("Dimensions.member.1.Name", "n", "Dimensions.member.1.Value", "1")
-	f.Add("a", "1", "a.b", "2")
-	f.Add("MetricData.member.2.Value", "x", "MetricData.member.1", "")
-	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string) {
-		operation, input, err := codec{}.Decode(map[string][]string{"Action": {"A"}, name1: {value1}, name2: {value2}})
-		if err == nil && name1 != "Action" && name2 != "Action" {
-			assert.Equal(t, "A", operation)
-			assert.True(t, json.Valid(input))
-		}
-	})
-}

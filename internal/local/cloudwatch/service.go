@@ -70,7 +70,7 @@ func (s *Service) API() api.Service {
 			"PutMetricData":       api.Op("cloudwatch", "PutMetricData", s.putMetricData),
 			"SetAlarmState":       api.Op("cloudwatch", "SetAlarmState", s.setAlarmState),
 		},
-		Query: codec{},
+		Query: codec,
 	}
 }
 
