@@ -120,7 +120,6 @@ func Start(o Options) (*Runtime, error) {
 		Jobs:           jobs.New(account, o.Jobs),
 		S3:             s3.New(account, router),
 		Events:         eventbridge.New(account, router, o.Seed),
-		CloudFormation: cloudformation.New(account),
 		IAM:            iam.New(account, router),
 		Logs:           logGroups,
 		Meter:          meter.New(),
@@ -131,6 +130,7 @@ func Start(o Options) (*Runtime, error) {
 	r.StepFunctions = stepfunctions.New(account, router, r.stepFunctionsOptions())
 	r.CloudWatch = cloudwatch.New(account, router, r.Events.Publish, o.CloudWatch)
 	r.CloudWatch.AddSource("AWS/SQS", r.queueMetric)
+	r.CloudFormation = cloudformation.New(account, cloudformation.Backend{Providers: r.providers(), Object: r.object})
 	for _, s := range append(r.Jobs.APIs(),
 		r.SQS.API(), r.DynamoDB.API(), r.StepFunctions.API(), r.Lambda.API(), r.S3.API(),
 		r.Events.API(), r.CloudWatch.API(), r.CloudFormation.API(),
@@ -158,6 +158,7 @@ func (r *Runtime) Bill() meter.Bill {
 // Close ends the runtime: its port, its executions, the processes of its
 // functions and jobs.
 func (r *Runtime) Close() error {
+	r.CloudFormation.Close()
 	r.CloudWatch.Close()
 	r.Events.Close()
 	r.StepFunctions.Close()
@@ -184,11 +185,15 @@ func (r *Runtime) ConfigAs(accessKeyID, secret, session string) aws.Config {
 	}
 }
 
-// Deploy makes a stack of a template.
+// Deploy makes a stack of a template, whose code and definitions may be local
+// files.
 func (r *Runtime) Deploy(ctx context.Context, t *cloudformation.Template, stack string, parameters map[string]string) (*cloudformation.Stack, error) {
-	return r.CloudFormation.Deploy(ctx, t, cloudformation.Options{
-		StackName: stack, Parameters: parameters, Account: r.Account, Providers: r.providers(), Resolve: r.file,
-	})
+	return r.CloudFormation.Deploy(ctx, t, cloudformation.Options{StackName: stack, Parameters: parameters, Resolve: r.file})
+}
+
+// Update brings a stack that Deploy made to another template or other parameters.
+func (r *Runtime) Update(ctx context.Context, t *cloudformation.Template, stack string, parameters map[string]string) (*cloudformation.Stack, error) {
+	return r.CloudFormation.Update(ctx, t, cloudformation.Options{StackName: stack, Parameters: parameters, Resolve: r.file})
 }
 
 func (r *Runtime) file(path string) ([]byte, error) {

@@ -3,10 +3,13 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/eventbridge"
 	"github.com/musterq/muster/internal/local/lambda"
+	"github.com/musterq/muster/internal/local/s3"
 	"github.com/musterq/muster/internal/local/stepfunctions"
 )
 
@@ -39,6 +42,27 @@ func (r *Runtime) invoke(ctx context.Context, caller api.Caller, in stepfunction
 		StatusCode: out.StatusCode, FunctionError: out.FunctionError, LogResult: out.LogResult,
 		ExecutedVersion: out.ExecutedVersion, Payload: out.Payload,
 	}, nil
+}
+
+// object reads an object of S3 for who makes stacks and functions of it. There
+// are no versions here: only the one that S3 calls null can be asked for.
+func (r *Runtime) object(ctx context.Context, bucket, key, version string) ([]byte, error) {
+	if version != "" && version != "null" {
+		return nil, &api.Error{Code: "NoSuchVersion", Message: "The specified version does not exist.", Status: http.StatusNotFound}
+	}
+	input, err := json.Marshal(map[string]string{"Bucket": bucket, "Key": key})
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.Router.Call(ctx, "s3", "GetObject", api.Caller{}, input)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := out.(*s3.GetObjectOutput)
+	if !ok {
+		return nil, fmt.Errorf("s3:GetObject answered a %T", out)
+	}
+	return object.Body, nil
 }
 
 // publishStatus is best effort, as it is on AWS.

@@ -1,18 +1,14 @@
 package cloudformation
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/musterq/muster/internal/local/api"
 )
 
@@ -22,15 +18,26 @@ type Options struct {
 	StackName string
 	// Parameters by name. Those left out have their defaults.
 	Parameters map[string]string
+	// Tags of the stack and of all its resources that take tags.
+	Tags map[string]string
 	// Account that the stack belongs to.
 	Account *api.Account
 	// Providers make the resources, by type.
 	Providers map[string]api.Provider
 	// Resolve reads the file that a local DefinitionS3Location names, as
 	// `aws cloudformation package` would upload it; the path is as the template
-	// has it. Nil when there are no such files.
+	// has it. Nil when there are no such files: local paths are then refused, as
+	// they are on AWS.
 	Resolve func(path string) ([]byte, error)
+	// Object reads an object of S3. Nil when there are none. Defaults, for
+	// deployments through a [Service], to that of its backend.
+	Object Object
+
+	capabilities []string
 }
+
+// Object reads an object of S3. The version may be empty.
+type Object func(ctx context.Context, bucket, key, version string) ([]byte, error)
 
 // plan is a template with its parameters, ready to be made.
 type plan struct {
@@ -41,7 +48,6 @@ type plan struct {
 	order []*Resource
 	// outputs whose conditions hold.
 	outputs []Output
-	stackID string
 	// given are the parameters' values, defaults included.
 	given map[string]string
 }
@@ -51,7 +57,7 @@ type plan struct {
 // and their cycles.
 // The error joins a *Violation or an *Error for each fault.
 func Validate(t *Template, o Options) error {
-	_, err := newPlan(t, o, 0)
+	_, err := newPlan(t, o, stackID(o, 0))
 	return err
 }
 
@@ -62,21 +68,46 @@ func Validate(t *Template, o Options) error {
 // is no stack. A resource that fails is a *ResourceError: the stack is then
 // returned too, CREATE_FAILED, with what was made until then.
 func Deploy(ctx context.Context, t *Template, o Options) (*Stack, error) {
-	p, err := newPlan(t, o, 0)
+	id := stackID(o, 0)
+	p, err := newPlan(t, o, id)
 	if err != nil {
 		return nil, err
 	}
-	stack := newStack(p)
-	return stack, p.create(ctx, stack)
+	stack := newStack(o.StackName, id)
+	stack.onFailure = doNothing
+	return stack, p.run(ctx, stack)
+}
+
+// run makes the stack and returns when it is made.
+func (p *plan) run(ctx context.Context, stack *Stack) error {
+	ctx, end, err := stack.begin(ctx, creation, "")
+	if err != nil {
+		return err
+	}
+	defer end()
+	return p.create(ctx, stack)
+}
+
+// stackID is the ARN of a stack; generation tells stacks apart that had the name
+// before.
+func stackID(o Options, generation int) string {
+	id := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", o.StackName, generation))
+	return o.Account.ARN("cloudformation", "stack/"+o.StackName+"/"+id.String())
 }
 
 var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
 
-// newPlan prepares a stack; generation tells stacks apart that had the name
-// before.
-func newPlan(t *Template, o Options, generation int) (*plan, error) {
-	if !stackName.MatchString(o.StackName) {
-		return nil, api.Errorf("ValidationError", "1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", o.StackName)
+func checkStackName(name string) error {
+	if !stackName.MatchString(name) {
+		return api.Errorf("ValidationError", "1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name)
+	}
+	return nil
+}
+
+// newPlan prepares the stack with the given ID.
+func newPlan(t *Template, o Options, id string) (*plan, error) {
+	if err := checkStackName(o.StackName); err != nil {
+		return nil, err
 	}
 	values, violations := t.parameterValues(o.Parameters)
 	if len(violations) > 0 {
@@ -91,14 +122,12 @@ func newPlan(t *Template, o Options, generation int) (*plan, error) {
 			p.given[q.Name] = q.Default
 		}
 	}
-	id := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", o.StackName, generation))
-	p.stackID = o.Account.ARN("cloudformation", "stack/"+o.StackName+"/"+id.String())
 	maps.Copy(values, map[string]any{
 		"AWS::AccountId": o.Account.ID,
 		"AWS::NoValue":   noValue{},
 		"AWS::Partition": o.Account.Partition,
 		"AWS::Region":    o.Account.Region,
-		"AWS::StackId":   p.stackID,
+		"AWS::StackId":   id,
 		"AWS::StackName": o.StackName,
 		"AWS::URLSuffix": urlSuffix(o.Account.Partition),
 	})
@@ -171,12 +200,14 @@ func (p *plan) arrange() error {
 	needs := map[string][]string{}
 	for _, name := range names {
 		r := byName[name]
-		r.properties.references(p.scope, func(found reference) {
+		needed := func(found reference) {
 			if byName[found.logicalID] == nil {
 				faults = append(faults, p.unresolved(found, inResources))
 			}
 			needs[name] = append(needs[name], found.logicalID)
-		})
+		}
+		r.properties.references(p.scope, needed)
+		r.metadata.references(p.scope, needed)
 		// A dependency on a resource that its condition switches off is none.
 		for _, other := range r.DependsOn {
 			if byName[other] != nil {
@@ -212,92 +243,11 @@ func (p *plan) unresolved(r reference, where place) *Error {
 	return p.scope.fault(r.line, "Template format error: Unresolved resource dependencies [%s] in the %s block of the template", r.logicalID, where)
 }
 
-func (p *plan) create(ctx context.Context, stack *Stack) error {
-	for _, r := range p.order {
-		made, err := p.make(ctx, r)
-		if err != nil {
-			made.Status, made.Reason = "CREATE_FAILED", err.Error()
-			stack.add(made)
-			stack.finish("CREATE_FAILED", fmt.Sprintf("The following resource(s) failed to create: [%s].", r.LogicalID), nil)
-			return &ResourceError{File: p.template.File, Line: p.blame(r, err), LogicalID: r.LogicalID, Type: r.Type, Err: err}
-		}
-		stack.add(made)
-		p.scope.made[r.LogicalID] = made
+// parameters are the values that the stack is made with, defaults included.
+func (p *plan) parameters() []StackParameter {
+	list := make([]StackParameter, 0, len(p.template.Parameters))
+	for _, q := range p.template.Parameters {
+		list = append(list, StackParameter{Key: q.Name, Value: p.given[q.Name], NoEcho: q.NoEcho})
 	}
-	outputs := make([]StackOutput, 0, len(p.outputs))
-	for _, o := range p.outputs {
-		v, err := o.value.evaluate(p.scope)
-		if err != nil {
-			stack.finish("CREATE_FAILED", err.Error(), nil)
-			return err
-		}
-		text, ok := asText(v)
-		if !ok {
-			err := p.scope.fault(o.Line, "Template format error: The Value field of every Outputs member must evaluate to a String.")
-			stack.finish("CREATE_FAILED", err.Message, nil)
-			return err
-		}
-		outputs = append(outputs, StackOutput{Key: o.Name, Value: text, Description: o.Description})
-	}
-	stack.finish("CREATE_COMPLETE", "", outputs)
-	return nil
-}
-
-func (p *plan) make(ctx context.Context, r *Resource) (StackResource, error) {
-	made := StackResource{LogicalID: r.LogicalID, Type: r.Type, Line: r.Line, DeletionPolicy: r.DeletionPolicy, Timestamp: time.Now()}
-	if err := ctx.Err(); err != nil {
-		return made, err
-	}
-	properties, err := p.properties(r)
-	if err != nil {
-		return made, err
-	}
-	var encoded bytes.Buffer
-	e := json.NewEncoder(&encoded)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(properties); err != nil {
-		return made, fmt.Errorf("encode the properties: %w", err)
-	}
-	resource, err := p.options.Providers[r.Type].Create(ctx, api.ResourceRequest{
-		Stack:      p.options.StackName,
-		LogicalID:  r.LogicalID,
-		Type:       r.Type,
-		Properties: encoded.Bytes(),
-		Name:       physicalName(p.stackID, p.options.StackName, r),
-	})
-	if err != nil {
-		return made, err
-	}
-	made.Resource, made.Status, made.Timestamp = resource, "CREATE_COMPLETE", time.Now()
-	return made, nil
-}
-
-// properties evaluates a resource's properties into the types of its schema.
-func (p *plan) properties(r *Resource) (map[string]any, error) {
-	v, err := r.properties.evaluate(p.scope)
-	if err != nil {
-		return nil, err
-	}
-	properties, _ := v.(map[string]any)
-	if err := inlineDefinition(properties, p.options.Resolve); err != nil {
-		return nil, err
-	}
-	return properties, conform(r, properties)
-}
-
-var quoted = regexp.MustCompile(`"(\w+)"`)
-
-// blame finds the line to name for an error: its own, that of the property that
-// it quotes, or the resource's.
-func (p *plan) blame(r *Resource, err error) int {
-	if fault, ok := errors.AsType[*Error](err); ok {
-		return fault.Line
-	}
-	for _, m := range quoted.FindAllStringSubmatch(err.Error(), -1) {
-		i := slices.IndexFunc(r.properties, func(q property) bool { return q.name == m[1] })
-		if i >= 0 {
-			return r.properties[i].line
-		}
-	}
-	return r.Line
+	return list
 }

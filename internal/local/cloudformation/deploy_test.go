@@ -200,8 +200,13 @@ func TestDefinitionFiles(t *testing.T) {
 	assert.Equal(t, map[string]any{"DefinitionString": `{"Comment": "<../asl/m.json>"}` + "\n"}, r.properties["M"])
 	assert.NotContains(t, string(r.requests[0].Properties), `\u003c`)
 
-	inS3 := parse(t, "Resources:\n  M:\n    Type: "+machine+"\n    Properties: {DefinitionS3Location: {Bucket: b, Key: k}}")
-	assert.EqualError(t, deploy(t, inS3, o), "t.yaml:2: M ("+machine+"): DefinitionS3Location must be a local path: the embedded runtime does not read definitions from S3")
+	inS3 := parse(t, "Resources:\n  M:\n    Type: "+machine+"\n    Properties: {DefinitionS3Location: {Bucket: b, Key: k, Version: 7}}")
+	assert.EqualError(t, deploy(t, inS3, o), "t.yaml:2: M ("+machine+"): DefinitionS3Location: there is no S3 to read it from")
+	o.Object = func(_ context.Context, bucket, key, version string) ([]byte, error) {
+		return []byte(bucket + "/" + key + "?" + version), nil
+	}
+	require.NoError(t, deploy(t, inS3, o))
+	assert.Equal(t, map[string]any{"DefinitionString": "b/k?7"}, r.properties["M"])
 }
 
 func deploy(t *testing.T, template *cloudformation.Template, o cloudformation.Options) error {

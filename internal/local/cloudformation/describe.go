@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,12 +28,17 @@ type StackDescription struct {
 	Description       string                 `json:",omitempty" xml:",omitempty"`
 	Parameters        []parameterDescription `xml:"Parameters>member"`
 	CreationTime      time.Time
+	LastUpdatedTime   *time.Time `json:",omitempty" xml:",omitempty"`
 	DeletionTime      *time.Time `json:",omitempty" xml:",omitempty"`
 	StackStatus       string
 	StackStatusReason string `json:",omitempty" xml:",omitempty"`
 	DisableRollback   bool
+	Capabilities      []string            `xml:"Capabilities>member"`
 	Outputs           []outputDescription `xml:"Outputs>member"`
-	DriftInformation  stackDrift
+	Tags              []tagMember         `xml:"Tags>member"`
+	// EnableTerminationProtection keeps DeleteStack from deleting the stack.
+	EnableTerminationProtection bool
+	DriftInformation            stackDrift
 }
 
 type parameterDescription struct{ ParameterKey, ParameterValue string }
@@ -72,27 +78,49 @@ func (s *Stack) describe() StackDescription {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	d := StackDescription{
-		StackID: s.ID, StackName: s.Name, Description: s.Description, CreationTime: s.Created,
+		StackID: s.ID, StackName: s.Name, CreationTime: s.Created,
 		StackStatus: s.status, StackStatusReason: s.reason,
-		// What failed stays as it is, to be looked at.
-		DisableRollback:  true,
-		DriftInformation: stackDrift{"NOT_CHECKED"},
+		LastUpdatedTime: set(s.updated), DeletionTime: set(s.deleted),
+		DisableRollback:             s.onFailure == doNothing,
+		EnableTerminationProtection: s.protected,
+		DriftInformation:            stackDrift{"NOT_CHECKED"},
 	}
-	if !s.deleted.IsZero() {
-		deleted := s.deleted
-		d.DeletionTime = &deleted
-	}
-	for _, q := range s.parameters {
-		value := q.Value
-		if q.NoEcho {
-			value = "****"
-		}
-		d.Parameters = append(d.Parameters, parameterDescription{q.Key, value})
+	if p := s.plan; p != nil {
+		d.Description, d.Capabilities = p.template.Description, p.options.capabilities
+		d.Parameters, d.Tags = describeParameters(p.parameters()), describeTags(p.options.Tags)
 	}
 	for _, o := range s.outputs {
 		d.Outputs = append(d.Outputs, outputDescription{OutputKey: o.Key, OutputValue: o.Value, Description: o.Description})
 	}
 	return d
+}
+
+// set is a time unless it is zero.
+func set(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func describeParameters(parameters []StackParameter) []parameterDescription {
+	var list []parameterDescription
+	for _, q := range parameters {
+		value := q.Value
+		if q.NoEcho {
+			value = "****"
+		}
+		list = append(list, parameterDescription{q.Key, value})
+	}
+	return list
+}
+
+func describeTags(tags map[string]string) []tagMember {
+	var list []tagMember
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, tagMember{key, tags[key]})
+	}
+	return list
 }
 
 // onlyPage refuses a token: every answer comes as one page, so none was given.

@@ -27,6 +27,25 @@ func account() *api.Account {
 type recorder struct {
 	requests   []api.ResourceRequest
 	properties map[string]map[string]any
+	// deleted are Refs.
+	deleted []string
+	// failing operations by their names: "delete Queue".
+	failing map[string]error
+}
+
+func (r *recorder) fail(operation, logicalID string, err error) {
+	if r.failing == nil {
+		r.failing = map[string]error{}
+	}
+	r.failing[operation+" "+logicalID] = err
+}
+
+func (r *recorder) remove(_ context.Context, old api.Existing) error {
+	if err := r.failing["delete "+old.LogicalID]; err != nil {
+		return err
+	}
+	r.deleted = append(r.deleted, old.Ref)
+	return nil
 }
 
 // provide answers with the physical name and an ARN.
@@ -56,7 +75,7 @@ func (r *recorder) order() []string {
 func (r *recorder) providers(types ...string) map[string]api.Provider {
 	providers := map[string]api.Provider{}
 	for _, t := range types {
-		providers[t] = api.Provider{Create: r.provide}
+		providers[t] = api.Provider{Create: r.provide, Delete: r.remove}
 	}
 	return providers
 }

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"strconv"
 	"strings"
 )
 
@@ -11,11 +12,16 @@ import (
 const maxPhysicalName = 64
 
 // physicalName makes a name as CloudFormation does, of stack, logical ID and a
-// suffix. The suffix is the same every time, so that runs can be repeated.
+// suffix. The suffix is the same every time, so that runs can be repeated, but for
+// the version: the resource that replaces the first one is the second.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
-func physicalName(stackID, stack string, r *Resource) string {
+func physicalName(stackID, stack string, r *Resource, version int) string {
 	const suffixLength = 12
-	sum := sha256.Sum256([]byte(stackID + "/" + r.LogicalID))
+	seed := stackID + "/" + r.LogicalID
+	if version > 1 {
+		seed += "/" + strconv.Itoa(version)
+	}
+	sum := sha256.Sum256([]byte(seed))
 	suffix := base32.StdEncoding.EncodeToString(sum[:])[:suffixLength]
 	most := maxPhysicalName
 	if r.Type == "AWS::S3::Bucket" {

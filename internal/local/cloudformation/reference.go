@@ -30,9 +30,13 @@ func (p *parser) ref(at, arg *yaml.Node) expression {
 
 func (r ref) evaluate(s *scope) (any, error) {
 	if v, ok := s.values[r.name]; ok {
+		s.track.parameter(r.name)
 		return v, nil
 	}
 	resource, err := s.resource(r.name, r.line)
+	if resource.unknown == unknownIdentity {
+		s.track.cause("ResourceReference", r.name)
+	}
 	return resource.Ref, err
 }
 
@@ -84,6 +88,10 @@ func (g getAtt) evaluate(s *scope) (any, error) {
 		return nil, err
 	}
 	name, _ := asText(attribute)
+	if resource.unknown != 0 {
+		s.track.cause("ResourceAttribute", g.logicalID+"."+name)
+		return "", nil
+	}
 	v, ok := resource.Attributes[name]
 	if !ok {
 		return nil, s.fault(g.line, "Template error: resource %s does not support attribute type %s in Fn::GetAtt", g.logicalID, name)
@@ -104,6 +112,8 @@ type scope struct {
 	conditions map[string]bool
 	// made are the resources that exist by now.
 	made map[string]StackResource
+	// track notes what a value depends on. Nil when nobody asks.
+	track *tracker
 }
 
 func (s *scope) resource(logicalID string, line int) (StackResource, error) {

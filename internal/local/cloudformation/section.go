@@ -143,7 +143,11 @@ func (p *parser) resourceAttribute(r *Resource, a member) {
 	case "UpdateReplacePolicy":
 		r.UpdateReplacePolicy = p.policy(a, r.LogicalID, "Delete", "Retain", "Snapshot")
 	case "Metadata":
-		p.members(a.value, "Template format error: [/Resources/%s/Metadata] must be an object", r.LogicalID)
+		o, ok := p.expression(a.value).(object)
+		if !ok {
+			p.fault(a.key, "Template format error: [/Resources/%s/Metadata] must be an object", r.LogicalID)
+		}
+		r.metadata = o
 	case "CreationPolicy", "UpdatePolicy":
 		p.fault(a.key, "%s is not supported by the embedded runtime.", a.name)
 	default:

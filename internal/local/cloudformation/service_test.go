@@ -1,7 +1,6 @@
 package cloudformation_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -39,12 +38,15 @@ type world struct {
 	service *cloudformation.Service
 	client  *sdk.Client
 	http    http.RoundTripper
+	made    *recorder
 }
 
-func newWorld() *world {
+func newWorld() *world { return newWorldOf(cloudformation.Backend{}) }
+
+func newWorldOf(b cloudformation.Backend) *world {
 	account := account()
 	account.Endpoint = "http://127.0.0.1:4100"
-	service := cloudformation.New(account)
+	service := cloudformation.New(account, b)
 	router := api.NewRouter(1)
 	router.Add(service.API())
 	transport := endpoint.Transport(endpoint.New(account, router))
@@ -52,12 +54,12 @@ func newWorld() *world {
 		Region: "us-east-1", BaseEndpoint: &account.Endpoint, HTTPClient: &http.Client{Transport: transport},
 		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""), RetryMaxAttempts: 1,
 	})
-	return &world{service, client, transport}
+	return &world{service, client, transport, &recorder{}}
 }
 
 func (w *world) deploy(t *testing.T, name string) *cloudformation.Stack {
 	t.Helper()
-	o := options(&recorder{}, "Test::Thing")
+	o := options(w.made, "Test::Thing")
 	o.StackName, o.Parameters = name, map[string]string{"Secret": "hush"}
 	stack, err := w.service.Deploy(t.Context(), parse(t, small), o)
 	require.NoError(t, err)
@@ -129,12 +131,8 @@ func TestDescribeAndListResources(t *testing.T) {
 func TestDeletedStacksAreFoundByID(t *testing.T) {
 	w := newWorld()
 	stack := w.deploy(t, "jobs")
-	var removed []string
-	require.NoError(t, stack.Delete(t.Context(), func(_ context.Context, r cloudformation.StackResource) error {
-		removed = append(removed, r.LogicalID)
-		return nil
-	}))
-	assert.Equal(t, []string{"Queue"}, removed, "what is to be retained stays")
+	require.NoError(t, w.service.Delete(t.Context(), "jobs"))
+	assert.Equal(t, []string{"ref-Queue"}, w.made.deleted, "what is to be retained stays")
 	dead, _ := stack.Resource("Dead")
 	assert.Equal(t, "DELETE_SKIPPED", dead.Status)
 
@@ -160,15 +158,17 @@ func TestDeletedStacksAreFoundByID(t *testing.T) {
 func TestDeleteCarriesOnWhereItFailed(t *testing.T) {
 	w := newWorld()
 	stack := w.deploy(t, "jobs")
-	broken := errors.New("the queue is in use")
-	err := stack.Delete(t.Context(), func(context.Context, cloudformation.StackResource) error { return broken })
-	assert.EqualError(t, err, "delete Queue (Test::Thing): the queue is in use")
-	assert.ErrorIs(t, err, broken)
+	w.made.fail("delete", "Queue", errors.New("the queue is in use"))
+	err := w.service.Delete(t.Context(), "jobs")
+	assert.EqualError(t, err, "delete the stack jobs: The following resource(s) failed to delete: [Queue].")
 	status, reason := stack.Status()
 	assert.Equal(t, "DELETE_FAILED", status)
 	assert.Equal(t, "The following resource(s) failed to delete: [Queue].", reason)
+	queue, _ := stack.Resource("Queue")
+	assert.Equal(t, "the queue is in use", queue.Reason)
 
-	require.NoError(t, stack.Delete(t.Context(), func(context.Context, cloudformation.StackResource) error { return nil }))
+	w.made.fail("delete", "Queue", nil)
+	require.NoError(t, w.service.Delete(t.Context(), "jobs"))
 	status, _ = stack.Status()
 	assert.Equal(t, "DELETE_COMPLETE", status)
 }
@@ -191,8 +191,8 @@ func TestRefusedCalls(t *testing.T) {
 	assertError(t, err, "ValidationError", "Stack with id nobody does not exist")
 	_, err = w.client.ListStacks(t.Context(), &sdk.ListStacksInput{NextToken: aws.String("x")})
 	assertError(t, err, "ValidationError", "Invalid NextToken: x")
-	_, err = w.client.DeleteStack(t.Context(), &sdk.DeleteStackInput{StackName: aws.String("jobs")})
-	assertError(t, err, "InvalidAction", "Could not find operation DeleteStack for version 2010-05-15")
+	_, err = w.client.SetStackPolicy(t.Context(), &sdk.SetStackPolicyInput{StackName: aws.String("jobs")})
+	assertError(t, err, "InvalidAction", "Could not find operation SetStackPolicy for version 2010-05-15")
 }
 
 func assertError(t *testing.T, err error, code, message string) {
@@ -205,7 +205,7 @@ func assertError(t *testing.T, err error, code, message string) {
 }
 
 func TestQueryForms(t *testing.T) {
-	query := cloudformation.New(account()).API().Query
+	query := cloudformation.New(account(), cloudformation.Backend{}).API().Query
 	tests := []struct{ name, form, input, want string }{
 		{"list", "Action=ListStacks&Version=2010-05-15&StackStatusFilter.member.2=B&StackStatusFilter.member.1=A", `{"StackStatusFilter":["A","B"]}`, ""},
 		{"list with a gap", "Action=ListStacks&StackStatusFilter.member.2=B", "", "MalformedQueryString: the members of StackStatusFilter are not numbered from 1"},

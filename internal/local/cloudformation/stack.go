@@ -2,7 +2,6 @@ package cloudformation
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -15,28 +14,46 @@ import (
 type Stack struct {
 	Name string
 	// ID is the stack's ARN.
-	ID          string
-	Description string
+	ID string
 	// Created is when its deployment began.
 	Created time.Time
 
-	parameters []StackParameter
-
-	mu        sync.RWMutex
+	mu sync.RWMutex
+	// plan that the stack was last made or updated by. Nil as long as it is only
+	// reviewed.
+	plan      *plan
 	status    string
 	reason    string
+	updated   time.Time
 	deleted   time.Time
 	resources []StackResource
 	outputs   []StackOutput
+	events    []StackEvent
+	// token of the request that the events belong to.
+	token      string
+	changeSets []*changeSet
+	// versions counts the physical resources that each logical ID has had.
+	versions map[string]int
+	// protected from deletion.
+	protected bool
+	// onFailure says what becomes of the stack if it cannot be created: ROLLBACK,
+	// DELETE or DO_NOTHING.
+	onFailure string
+	// unfinished is the update whose rollback failed.
+	unfinished *update
+	// stop ends the operation that is under way, and ended is closed by its end.
+	stop  context.CancelFunc
+	ended chan struct{}
 }
 
 // StackResource is a resource of a stack.
 type StackResource struct {
 	// Resource is what it became: Ref is its physical ID.
 	api.Resource
-	LogicalID      string
-	Type           string
-	DeletionPolicy string
+	LogicalID           string
+	Type                string
+	DeletionPolicy      string
+	UpdateReplacePolicy string
 	// Line of the template that declares it.
 	Line int
 	// Status as CloudFormation names it: "CREATE_COMPLETE".
@@ -44,6 +61,29 @@ type StackResource struct {
 	// Reason of a failure. Empty otherwise.
 	Reason    string
 	Timestamp time.Time
+
+	// request that it was made or updated by.
+	request api.ResourceRequest
+	// declared are its properties in JSON as the template has them, so a file in
+	// S3 by its name.
+	declared []byte
+	metadata []byte
+	// unknown says what a plan cannot tell before it is carried out.
+	unknown unknown
+}
+
+// unknown is what may change of a resource when a plan is carried out.
+type unknown int
+
+const (
+	// unknownAttributes of a resource that is updated.
+	unknownAttributes unknown = iota + 1
+	// unknownIdentity of a resource that is made, or may be replaced: its Ref too.
+	unknownIdentity
+)
+
+func (r StackResource) existing() api.Existing {
+	return api.Existing{ResourceRequest: r.request, Resource: r.Resource}
 }
 
 // StackOutput is an output of a stack.
@@ -55,15 +95,9 @@ type StackParameter struct {
 	NoEcho     bool
 }
 
-func newStack(p *plan) *Stack {
-	s := &Stack{
-		Name: p.options.StackName, ID: p.stackID, Description: p.template.Description,
-		Created: time.Now(), status: "CREATE_IN_PROGRESS",
-	}
-	for _, q := range p.template.Parameters {
-		s.parameters = append(s.parameters, StackParameter{Key: q.Name, Value: p.given[q.Name], NoEcho: q.NoEcho})
-	}
-	return s
+// newStack is a stack that is reviewed, without resources.
+func newStack(name, id string) *Stack {
+	return &Stack{Name: name, ID: id, Created: time.Now(), status: "REVIEW_IN_PROGRESS", onFailure: rollBack, versions: map[string]int{}}
 }
 
 // Status as CloudFormation names it, with the reason of a failure.
@@ -73,8 +107,35 @@ func (s *Stack) Status() (status, reason string) {
 	return s.status, s.reason
 }
 
+// Description of the template that the stack was last made by.
+func (s *Stack) Description() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.plan == nil {
+		return ""
+	}
+	return s.plan.template.Description
+}
+
 // Parameters are the values that the stack was made with, defaults included.
-func (s *Stack) Parameters() []StackParameter { return slices.Clone(s.parameters) }
+func (s *Stack) Parameters() []StackParameter {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.plan == nil {
+		return nil
+	}
+	return s.plan.parameters()
+}
+
+// Tags of the stack.
+func (s *Stack) Tags() map[string]string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.plan == nil {
+		return nil
+	}
+	return maps.Clone(s.plan.options.Tags)
+}
 
 // Resources in the order in which they were made.
 func (s *Stack) Resources() []StackResource {
@@ -114,61 +175,55 @@ func (s *Stack) Output(key string) (string, bool) {
 	return "", false
 }
 
-func (s *Stack) add(r StackResource) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.resources = append(s.resources, r)
+// current is the plan that the stack was last made or updated by.
+func (s *Stack) current() *plan {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.plan
 }
 
-func (s *Stack) finish(status, reason string, outputs []StackOutput) {
+// put records a resource in the place of the one with its logical ID.
+func (s *Stack) put(r StackResource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status, s.reason, s.outputs = status, reason, outputs
+	i := slices.IndexFunc(s.resources, func(other StackResource) bool { return other.LogicalID == r.LogicalID })
+	if i < 0 {
+		s.resources = append(s.resources, r)
+		return
+	}
+	s.resources[i] = r
 }
 
-// Delete removes the stack's resources, the last one made first, but for those
-// whose DeletionPolicy is Retain. What removing means is the caller's: remove
-// gets each resource in turn.
-//
-// The first error ends it and leaves the stack DELETE_FAILED: another Delete
-// carries on from there.
-func (s *Stack) Delete(ctx context.Context, remove func(context.Context, StackResource) error) error {
-	s.setStatus("DELETE_IN_PROGRESS", "")
-	for _, r := range slices.Backward(s.Resources()) {
-		status := "DELETE_COMPLETE"
-		switch {
-		case r.Status != "CREATE_COMPLETE" && r.Status != "DELETE_FAILED":
-			continue
-		case r.DeletionPolicy == "Retain":
-			status = "DELETE_SKIPPED"
-		default:
-			if err := remove(ctx, r); err != nil {
-				s.setResourceStatus(r.LogicalID, "DELETE_FAILED", err.Error())
-				s.setStatus("DELETE_FAILED", fmt.Sprintf("The following resource(s) failed to delete: [%s].", r.LogicalID))
-				return fmt.Errorf("delete %s (%s): %w", r.LogicalID, r.Type, err)
-			}
+// drop forgets a resource.
+func (s *Stack) drop(logicalID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resources = slices.DeleteFunc(s.resources, func(r StackResource) bool { return r.LogicalID == logicalID })
+}
+
+// adopt makes a plan the stack's own, with what came of it.
+func (s *Stack) adopt(p *plan, outputs []StackOutput) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plan, s.outputs = p, outputs
+	place := map[string]int{}
+	for i, r := range p.order {
+		place[r.LogicalID] = i
+	}
+	// What the plan does not have could not be deleted and is last made.
+	of := func(r StackResource) int {
+		if i, ok := place[r.LogicalID]; ok {
+			return i
 		}
-		s.setResourceStatus(r.LogicalID, status, "")
+		return len(place)
 	}
-	s.setStatus("DELETE_COMPLETE", "")
-	return nil
+	slices.SortStableFunc(s.resources, func(a, b StackResource) int { return of(a) - of(b) })
 }
 
-func (s *Stack) setStatus(status, reason string) {
+// nextName is the physical name for a resource that is to be made.
+func (s *Stack) nextName(p *plan, r *Resource) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status, s.reason = status, reason
-	if status == "DELETE_COMPLETE" {
-		s.deleted = time.Now()
-	}
-}
-
-func (s *Stack) setResourceStatus(logicalID, status, reason string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.resources {
-		if r := &s.resources[i]; r.LogicalID == logicalID {
-			r.Status, r.Reason, r.Timestamp = status, reason, time.Now()
-		}
-	}
+	s.versions[r.LogicalID]++
+	return physicalName(s.ID, p.options.StackName, r, s.versions[r.LogicalID])
 }

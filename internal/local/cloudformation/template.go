@@ -27,6 +27,8 @@ type Template struct {
 	// Outputs in the order of the file.
 	Outputs []Output
 
+	// source is the template's text.
+	source     string
 	rules      []rule
 	mappings   map[string]mapping
 	conditions map[string]condition
@@ -79,6 +81,7 @@ type Resource struct {
 	Line                int
 
 	properties object
+	metadata   object
 }
 
 // Output is one output of a template.
@@ -104,13 +107,14 @@ type mapping map[string]map[string]any
 // Parse reads a template in YAML or JSON. The error joins an *Error for every
 // fault found; name is the file name that they give.
 func Parse(name string, data []byte) (*Template, error) {
+	source := string(data)
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		// JSON is YAML but for tabs, which JSON allows between tokens only.
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
 	}
 	p := &parser{
 		file:     name,
-		template: &Template{File: name, mappings: map[string]mapping{}, conditions: map[string]condition{}},
+		template: &Template{File: name, source: source, mappings: map[string]mapping{}, conditions: map[string]condition{}},
 		labels:   map[string]string{},
 	}
 	root := p.document(data)
