@@ -18,6 +18,7 @@ import (
 // States of an event source mapping.
 // https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html
 const (
+	stateEnabled  = "Enabled"
 	stateDisabled = "Disabled"
 	stateDeleting = "Deleting"
 )

@@ -34,7 +34,7 @@ var layers = []layer{
 	{
 		name: "product", mayUse: []string{"languages of AWS", "domain", "product"},
 		folders: []string{
-			"asl", "cloudformation", "functions", "task", "internal/adopt", "internal/autoscaler", "internal/deadletter", "internal/duplicate", "internal/filter",
+			"asl", "cloudformation", "functions", "task", "internal/autoscaler", "internal/deadletter", "internal/duplicate", "internal/filter",
 			"internal/fleet", "internal/function",
 			"internal/handler", "internal/hold", "internal/pump", "internal/queue", "internal/httpclient", "internal/registry", "internal/route", "internal/steps",
 		},
@@ -42,7 +42,7 @@ var layers = []layer{
 	{name: "embedded AWS", mayUse: []string{"languages of AWS", "embedded AWS"}, folders: []string{"internal/local"}},
 	{
 		name: "outside", mayUse: []string{"languages of AWS", "domain", "product", "embedded AWS", "outside"},
-		folders: []string{"cmd", "docs", "internal/arch", "internal/bundle", "internal/cli", "internal/conformance", "internal/esm", "internal/estate", "internal/explore", "internal/rollout", "internal/scenario", "internal/sim"},
+		folders: []string{"cmd", "docs", "internal/adopt", "internal/arch", "internal/bundle", "internal/cli", "internal/conformance", "internal/esm", "internal/estate", "internal/explore", "internal/rollout", "internal/scenario", "internal/sim"},
 	},
 }
 
