@@ -102,6 +102,10 @@ func (s *Service) request(ctx context.Context, in *templateInput, stack *Stack) 
 	if err != nil {
 		return nil, o, err
 	}
+	if in.UsePreviousTemplate {
+		// Its local files are where they were.
+		o.Resolve = previous.options.Resolve
+	}
 	if err := checkCapabilities(t, in.Capabilities); err != nil {
 		return nil, o, err
 	}
