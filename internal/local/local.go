@@ -1,5 +1,5 @@
 // Package local is an AWS account in one process: SQS, DynamoDB, Step
-// Functions, Lambda, S3, EventBridge, CloudWatch alarms and CloudFormation, and
+// Functions, Lambda, S3, EventBridge, CloudWatch alarms, SNS and CloudFormation, and
 // of ECS, Batch and CodeBuild what state machines run jobs with, strict where
 // AWS is strict. It speaks AWS's wire protocols on one port of 127.0.0.1, or in
 // memory only, and runs what a template names.
@@ -27,6 +27,7 @@ import (
 	"github.com/musterq/muster/internal/local/logs"
 	"github.com/musterq/muster/internal/local/meter"
 	"github.com/musterq/muster/internal/local/s3"
+	"github.com/musterq/muster/internal/local/sns"
 	"github.com/musterq/muster/internal/local/sqs"
 	"github.com/musterq/muster/internal/local/stepfunctions"
 )
@@ -76,6 +77,7 @@ type Runtime struct {
 	CloudFormation *cloudformation.Service
 	IAM            *iam.Service
 	Logs           *logs.Service
+	SNS            *sns.Service
 	Meter          *meter.Meter
 
 	options Options
@@ -122,6 +124,7 @@ func Start(o Options) (*Runtime, error) {
 		Events:         eventbridge.New(account, router, o.Seed),
 		IAM:            iam.New(account, router),
 		Logs:           logGroups,
+		SNS:            sns.New(account, router),
 		Meter:          meter.New(),
 		options:        o,
 		served:         make(chan error, 1),
@@ -133,7 +136,7 @@ func Start(o Options) (*Runtime, error) {
 	r.CloudFormation = cloudformation.New(account, cloudformation.Backend{Providers: r.providers(), Object: r.object})
 	for _, s := range append(r.Jobs.APIs(),
 		r.SQS.API(), r.DynamoDB.API(), r.StepFunctions.API(), r.Lambda.API(), r.S3.API(),
-		r.Events.API(), r.CloudWatch.API(), r.CloudFormation.API(),
+		r.Events.API(), r.CloudWatch.API(), r.CloudFormation.API(), r.SNS.API(),
 	) {
 		router.Add(s)
 	}
@@ -207,7 +210,7 @@ func (r *Runtime) providers() map[string]api.Provider {
 	all := map[string]api.Provider{}
 	for _, p := range []map[string]api.Provider{
 		r.SQS.Providers(), r.DynamoDB.Providers(), r.StepFunctions.Providers(), r.Lambda.Providers(), r.S3.Providers(),
-		r.Events.Providers(), r.CloudWatch.Providers(), r.IAM.Providers(), r.Logs.Providers(),
+		r.Events.Providers(), r.CloudWatch.Providers(), r.IAM.Providers(), r.Logs.Providers(), r.SNS.Providers(),
 	} {
 		maps.Copy(all, p)
 	}

@@ -42,9 +42,13 @@ var statisticNames = []string{"SampleCount", "Average", "Sum", "Minimum", "Maxim
 type PutMetricAlarmInput struct {
 	AlarmName        string
 	AlarmDescription string
-	// ActionsEnabled defaults to true. Alarms have no actions of their own here:
-	// they send events, which rules act upon.
-	ActionsEnabled     *bool
+	// ActionsEnabled defaults to true. Without, an alarm only sends events, which
+	// rules act upon.
+	ActionsEnabled *bool
+	// OKActions, AlarmActions and InsufficientDataActions are ARNs of SNS topics of
+	// the alarm's Region, at most five each, that are told when it comes to a state.
+	OKActions, AlarmActions, InsufficientDataActions []string
+
 	Namespace          string
 	MetricName         string
 	Dimensions         []Dimension
@@ -87,7 +91,9 @@ type state struct {
 func (a *alarm) period() time.Duration { return time.Duration(a.Period) * time.Second }
 
 const (
-	maxAlarmName = 255
+	maxAlarmName   = 255
+	maxDescription = 1024
+	maxActions     = 5
 	// maxSpan bounds what an alarm looks at, a week if its periods are hours.
 	maxSpan     = 24 * time.Hour
 	maxLongSpan = 7 * 24 * time.Hour
@@ -98,6 +104,9 @@ const (
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 func (s *Service) putMetricAlarm(_ context.Context, _ api.Caller, in *PutMetricAlarmInput) (*Empty, error) {
 	if err := in.check(); err != nil {
+		return nil, err
+	}
+	if err := s.checkActions(in); err != nil {
 		return nil, err
 	}
 	now := time.Now().UTC()
@@ -145,6 +154,8 @@ func (in *PutMetricAlarmInput) check() error {
 	switch {
 	case len(in.AlarmName) > maxAlarmName:
 		return validation("Value '%s' at 'alarmName' failed to satisfy constraint: Member must have length less than or equal to 255", in.AlarmName)
+	case len(in.AlarmDescription) > maxDescription:
+		return validation("Value '%s' at 'alarmDescription' failed to satisfy constraint: Member must have length less than or equal to 1024", in.AlarmDescription)
 	case !known:
 		return validation("Value '%s' at 'comparisonOperator' failed to satisfy constraint: Member must satisfy enum value set: [GreaterThanOrEqualToThreshold, GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold]", in.ComparisonOperator)
 	case !slices.Contains(statisticNames, in.Statistic):
@@ -276,7 +287,7 @@ func (a *alarm) describe() MetricAlarm {
 	return MetricAlarm{
 		AlarmName: a.AlarmName, AlarmArn: a.arn, AlarmDescription: a.AlarmDescription,
 		AlarmConfigurationUpdatedTimestamp: Timestamp{a.updated}, ActionsEnabled: *a.ActionsEnabled,
-		OKActions: []string{}, AlarmActions: []string{}, InsufficientDataActions: []string{},
+		OKActions: orEmpty(a.OKActions), AlarmActions: orEmpty(a.AlarmActions), InsufficientDataActions: orEmpty(a.InsufficientDataActions),
 		Dimensions: append([]Dimension{}, a.Dimensions...),
 		StateValue: a.state.value, StateReason: a.state.reason, StateReasonData: a.state.data,
 		StateUpdatedTimestamp: Timestamp{a.state.since}, StateTransitionedTimestamp: Timestamp{a.changed},
@@ -284,54 +295,4 @@ func (a *alarm) describe() MetricAlarm {
 		EvaluationPeriods: a.EvaluationPeriods, DatapointsToAlarm: a.DatapointsToAlarm, Threshold: *a.Threshold,
 		ComparisonOperator: a.ComparisonOperator, TreatMissingData: a.TreatMissingData,
 	}
-}
-
-// SetAlarmStateInput is a state for an alarm until it is next evaluated.
-type SetAlarmStateInput struct {
-	AlarmName   string
-	StateValue  string
-	StateReason string
-	// StateReasonData is JSON.
-	StateReasonData string
-}
-
-// setAlarmState changes an alarm's state for a while, to test what acts on it.
-//
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
-func (s *Service) setAlarmState(_ context.Context, _ api.Caller, in *SetAlarmStateInput) (*Empty, error) {
-	if !slices.Contains([]string{stateOK, stateAlarm, stateInsufficientData}, in.StateValue) {
-		return nil, validation("Value '%s' at 'stateValue' failed to satisfy constraint: Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]", in.StateValue)
-	}
-	s.mu.Lock()
-	a := s.alarms[in.AlarmName]
-	if a == nil {
-		s.mu.Unlock()
-		return nil, noSuchAlarm()
-	}
-	c := a.become(state{value: in.StateValue, reason: in.StateReason, data: in.StateReasonData, since: time.Now().UTC()})
-	s.mu.Unlock()
-	s.announce(c)
-	return &Empty{}, nil
-}
-
-// ListTagsForResourceInput names an alarm by its ARN.
-type ListTagsForResourceInput struct{ ResourceARN string }
-
-// ListTagsForResourceOutput lists an alarm's tags as they were given.
-type ListTagsForResourceOutput struct {
-	Tags []Tag `xml:"Tags>member"`
-}
-
-// listTagsForResource lists the tags of an alarm.
-//
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListTagsForResource.html
-func (s *Service) listTagsForResource(_ context.Context, _ api.Caller, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, a := range s.alarms {
-		if a.arn == in.ResourceARN {
-			return &ListTagsForResourceOutput{Tags: append([]Tag{}, a.Tags...)}, nil
-		}
-	}
-	return nil, noSuchAlarm()
 }

@@ -276,7 +276,7 @@ func TestRefusals(t *testing.T) {
 		{"PutMetricAlarm", with(`"EvaluationPeriods":1`, `"EvaluationPeriods":1441`), "ValidationError: Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400)."},
 		{"PutMetricAlarm", with(`"EvaluationPeriods":1`, `"EvaluationPeriods":1,"DatapointsToAlarm":2`), "ValidationError: DatapointsToAlarm must be between 1 and EvaluationPeriods"},
 		{"PutMetricAlarm", with(`"notBreaching"`, `"never"`), "ValidationError: The value never for parameter TreatMissingData is not supported."},
-		{"PutMetricAlarm", with(`"AlarmName"`, `"AlarmActions":["arn"],"AlarmName"`), `ValidationException: The embedded runtime does not know the member "AlarmActions" of PutMetricAlarmInput.`},
+		{"PutMetricAlarm", with(`"AlarmName"`, `"ExtendedStatistic":"p99","AlarmName"`), `ValidationException: The embedded runtime does not know the member "ExtendedStatistic" of PutMetricAlarmInput.`},
 		{"DeleteAlarms", `{"AlarmNames":["none"]}`, "ResourceNotFound: The named resource does not exist."},
 		{"SetAlarmState", `{"AlarmName":"none","StateValue":"OK"}`, "ResourceNotFound: The named resource does not exist."},
 		{"SetAlarmState", `{"AlarmName":"none","StateValue":"GOOD"}`, "ValidationError: Value 'GOOD' at 'stateValue' failed to satisfy constraint: Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]"},

@@ -12,11 +12,9 @@ import (
 
 // change is an alarm's step from one state to another.
 type change struct {
-	name, arn, description string
-	metric                 metric
-	period                 int
-	statistic              string
-	from, to               state
+	// alarm is the alarm as it was at that moment.
+	alarm    alarm
+	from, to state
 }
 
 // become sets the alarm's state. It is a change only if the state's value is
@@ -28,10 +26,7 @@ func (a *alarm) become(next state) []change {
 		return nil
 	}
 	a.state, a.changed = next, next.since
-	return []change{{
-		name: a.AlarmName, arn: a.arn, description: a.AlarmDescription, metric: a.metric,
-		period: a.Period, statistic: a.Statistic, from: previous, to: next,
-	}}
+	return []change{{alarm: *a, from: previous, to: next}}
 }
 
 // detail is the content of a "CloudWatch Alarm State Change".
@@ -78,7 +73,7 @@ func (s state) detail() stateDetail {
 	return stateDetail{Reason: s.reason, ReasonData: s.data, Timestamp: s.since.Format(moment), Value: s.value}
 }
 
-// announce sends the events of changes. Observers see each as the call
+// announce sends the events of changes, and does what alarms do then. Observers see each as the call
 // "cloudwatch:StateChange".
 func (s *Service) announce(changes []change) {
 	for _, c := range changes {
@@ -91,23 +86,24 @@ func (s *Service) announce(changes []change) {
 			outcome = api.AsError(err)
 		}
 		s.router.Emit(api.Call{Service: "cloudwatch", Operation: "StateChange", Input: &e}, outcome)
+		s.act(context.Background(), c)
 	}
 }
 
 func (c change) event() (eventbridge.Event, error) {
 	encoded, err := json.Marshal(detail{
-		AlarmName: c.name,
-		Configuration: configuration{Description: c.description, Metrics: []metricQuery{{
-			ID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(c.arn)).String(),
+		AlarmName: c.alarm.AlarmName,
+		Configuration: configuration{Description: c.alarm.AlarmDescription, Metrics: []metricQuery{{
+			ID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(c.alarm.arn)).String(),
 			MetricStat: metricStat{
-				Metric: metricDetail{Dimensions: c.metric.dimensions, Name: c.metric.name, Namespace: c.metric.namespace},
-				Period: c.period, Stat: c.statistic,
+				Metric: metricDetail{Dimensions: c.alarm.metric.dimensions, Name: c.alarm.metric.name, Namespace: c.alarm.metric.namespace},
+				Period: c.alarm.Period, Stat: c.alarm.Statistic,
 			},
 			ReturnData: true,
 		}}},
 		PreviousState: c.from.detail(), State: c.to.detail(),
 	})
 	return eventbridge.Event{
-		Source: "aws.cloudwatch", DetailType: "CloudWatch Alarm State Change", Resources: []string{c.arn}, Detail: encoded,
+		Source: "aws.cloudwatch", DetailType: "CloudWatch Alarm State Change", Resources: []string{c.alarm.arn}, Detail: encoded,
 	}, err
 }

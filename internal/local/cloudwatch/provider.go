@@ -14,9 +14,12 @@ import (
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudwatch-alarm.html
 type alarmProperties struct {
-	AlarmName          string
-	AlarmDescription   string
-	ActionsEnabled     *flag
+	AlarmName        string
+	AlarmDescription string
+	ActionsEnabled   *flag
+	// Each a list of the ARNs of SNS topics.
+	OKActions, AlarmActions, InsufficientDataActions []string
+
 	Namespace          string
 	MetricName         string
 	Dimensions         []Dimension
@@ -49,6 +52,7 @@ func (s *Service) provideAlarm(ctx context.Context, r api.ResourceRequest) (api.
 	}
 	in := PutMetricAlarmInput{
 		AlarmName: p.AlarmName, AlarmDescription: p.AlarmDescription, ActionsEnabled: (*bool)(p.ActionsEnabled),
+		OKActions: p.OKActions, AlarmActions: p.AlarmActions, InsufficientDataActions: p.InsufficientDataActions,
 		Namespace: p.Namespace, MetricName: p.MetricName, Dimensions: p.Dimensions, Statistic: p.Statistic,
 		ComparisonOperator: p.ComparisonOperator, TreatMissingData: p.TreatMissingData, Tags: p.Tags,
 	}

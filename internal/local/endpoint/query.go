@@ -16,6 +16,7 @@ var signingNames = map[string]string{"monitoring": "cloudwatch"}
 // queryVersions tell a service by the Version parameter of the query protocol.
 var queryVersions = map[string]string{
 	"2010-05-15": "cloudformation",
+	"2010-03-31": "sns",
 	"2010-08-01": "cloudwatch",
 	"2011-06-15": "sts",
 	"2012-11-05": "sqs",
