@@ -68,6 +68,10 @@ type Options struct {
 	Job Job
 	// Memory of the process handler in MB. Defaults to 128.
 	Memory int
+	// Prepare makes what the fleet finds when it is deployed, such as its queue; the
+	// parameters that it returns add to Parameters. The process handler is there by
+	// then, under the name "process".
+	Prepare func(f *Fleet) map[string]string
 	// Definition rewrites a state machine's definition, for deliberate bugs.
 	Definition func(name, definition string) string
 	// Template rewrites the fleet's template.
@@ -128,6 +132,9 @@ func Start(t testing.TB, o Options) *Fleet {
 		o.ProcessTimeout = parameters["ProcessTimeoutSeconds"]
 	}
 	parameters["ProcessHandler"] = f.put("process", o.Process, o.ProcessTimeout, o.Memory)
+	if o.Prepare != nil {
+		maps.Copy(parameters, o.Prepare(f))
+	}
 	for other, h := range o.Others {
 		f.put(other, h, o.ProcessTimeout, o.Memory)
 	}
