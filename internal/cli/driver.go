@@ -300,6 +300,7 @@ func (d *driver) summary() summary {
 		Transitions: d.fleet.runtime.StepFunctions.Stats().Transitions,
 		Invocations: d.fleet.invocations() + s.JobsStarted,
 		Seconds:     milliseconds(d.ended.Sub(d.began)),
+		Cost:        costOf(d.fleet.runtime, len(d.messages)),
 		cap:         d.cap, reasons: s.Reasons,
 	}
 	if !d.handled.IsZero() {

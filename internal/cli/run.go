@@ -42,6 +42,10 @@ func newRun(s *streams) *cobra.Command {
 ends when each is handled, filtered or dead-lettered and the workers have gone
 home. Interrupted once it drains, twice it stops.
 
+It ends with what the run would have cost on AWS, metered call by call: the
+fleet's own cost and that of the handlers, as if they took as long there. Sending
+the messages is not in it, nor what ECS, Batch and CodeBuild charge for jobs.
+
 A line of the messages file is
   {"body": "...", "attributes": {"name": "value"}, "groupId": "...", "deduplicationId": "..."}
 of which only the body must be there, or a JSON string. Every line is checked

@@ -98,6 +98,8 @@ func TestRunSummaryForPeople(t *testing.T) {
 in \d+\.\d s, \d+ messages a second; the workers were home after \d+\.\d s
 \d workers started, \d at once; \d handlers at once, the cap is 50
 \d+ ticks of the autoscaler, \d+ state transitions, 4 handler invocations
+on AWS \$0\.000\d\d, \$1\d\d\.\d\d a million messages: fleet \$0\.000\d\d, handlers \$0\.0+\d\d
+of the fleet's Lambda \d+%, SQS \d+%, Step Functions 9\d%, DynamoDB \d+%, other \d+%; us-east-1, prices of 2026-09, no free tier
 Failed attempts:
   1 x process handler: Runtime.ExitError: exit status 1: no good,
 $`, p.stdout.String())
@@ -108,7 +110,8 @@ func TestRunWithoutMessages(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"empty.jsonl": ""})
 	s := result(t, muster(t, 0, dir, "run", "--messages", "empty.jsonl", "--handler", "cat", "--json"))
-	s.Seconds = 0
+	assert.Zero(t, s.Cost.Handlers)
+	s.Seconds, s.Cost = 0, cost{}
 	assert.Equal(t, summary{}, s)
 }
 

@@ -36,6 +36,8 @@ type summary struct {
 	Invocations int `json:"invocations"`
 	// Seconds from the first send until the workers were home.
 	Seconds float64 `json:"seconds"`
+	// Cost on AWS.
+	Cost cost `json:"cost"`
 
 	cap int
 	// working is the time until the last message had ended, 0 if some had not.
@@ -70,6 +72,7 @@ func (s summary) print(w io.Writer, asJSON bool) error {
 		thousands(s.WorkersStarted), thousands(s.PeakWorkers), thousands(s.PeakConcurrency), thousands(s.cap))
 	fmt.Fprintf(&b, "%s ticks of the autoscaler, %s state transitions, %s handler invocations\n",
 		thousands(s.Ticks), thousands(int(s.Transitions)), thousands(s.Invocations))
+	fmt.Fprintln(&b, s.Cost)
 	if len(s.reasons) > 0 {
 		b.WriteString("Failed attempts:\n")
 	}

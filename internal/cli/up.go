@@ -102,6 +102,7 @@ func up(ctx context.Context, s *streams, o *upOptions) error {
 		err = putDown(ctx, s, fleet, roster)
 	case <-ctx.Done():
 	}
+	fmt.Fprintln(s.err, costOf(fleet.runtime, 0))
 	return errors.Join(err, fleet.Close())
 }
 

@@ -58,6 +58,7 @@ func TestSummaryShowsTheFrequentReasons(t *testing.T) {
 	var out bytes.Buffer
 	s := summary{
 		Messages: 12345, Handled: 12000, Unfinished: 345, Seconds: 61.25, cap: 1000,
+		Cost:    cost{Prices: prices},
 		reasons: map[string]int{"a": 1, "b": 1000, "c": 2, "d": 3, "e": 4, "f": 5, "g": 6},
 	}
 	require.NoError(t, s.print(&out, false))
@@ -65,6 +66,8 @@ func TestSummaryShowsTheFrequentReasons(t *testing.T) {
 in 61.2 s
 0 workers started, 0 at once; 0 handlers at once, the cap is 1,000
 0 ticks of the autoscaler, 0 state transitions, 0 handler invocations
+on AWS $0.00: fleet $0.00, handlers $0.00
+of the fleet's Lambda 0%, SQS 0%, Step Functions 0%, DynamoDB 0%, other 0%; us-east-1, prices of 2026-09, no free tier
 Failed attempts:
   1,000 x b
   6 x g

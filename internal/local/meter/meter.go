@@ -251,13 +251,14 @@ func (b Bill) Sum(item price.Item) float64 {
 
 // Services are the dollars by service, the dearest first.
 func (b Bill) Services() []Share {
-	dollars := map[string]float64{}
+	shares := map[string]Share{}
 	for _, l := range b {
-		dollars[l.Service] += l.Dollars
+		name, _, _ := strings.Cut(l.Name, ":")
+		shares[l.Service] = Share{l.Service, name, shares[l.Service].Dollars + l.Dollars}
 	}
 	var all []Share
-	for _, service := range slices.Sorted(maps.Keys(dollars)) {
-		all = append(all, Share{service, dollars[service]})
+	for _, service := range slices.Sorted(maps.Keys(shares)) {
+		all = append(all, shares[service])
 	}
 	slices.SortStableFunc(all, func(a, b Share) int { return cmp.Compare(b.Dollars, a.Dollars) })
 	return all
@@ -265,7 +266,9 @@ func (b Bill) Services() []Share {
 
 // Share of one service in a bill.
 type Share struct {
-	Service string  `json:"service"`
+	Service string `json:"service"`
+	// Name of the service for people.
+	Name    string  `json:"name"`
 	Dollars float64 `json:"dollars"`
 }
 
