@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterq/muster/internal/local/api"
@@ -274,8 +276,9 @@ func read(body io.ReadCloser) ([]byte, error) {
 }
 
 // times are those of the year 2000, in which bubbles live: as the registry
-// keeps them, and in milliseconds since 1970.
-var times = regexp.MustCompile(`2000-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\b9[4-7]\d{10}\b`)
+// keeps them, and in milliseconds since 1970. The last digits of a message's ID
+// can look like these.
+var times = regexp.MustCompile(`2000-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|(^|[^-\w])9[4-7]\d{10}\b`)
 
 // shifted moves every time in a text.
 func shifted(text []byte, by time.Duration) []byte {
@@ -283,12 +286,13 @@ func shifted(text []byte, by time.Duration) []byte {
 		return text
 	}
 	return times.ReplaceAllFunc(text, func(found []byte) []byte {
-		if found[0] == '9' {
+		if found[0] != '2' {
+			before, digits := found[:len(found)-len("946684800000")], found[len(found)-len("946684800000"):]
 			var ms int64
-			for _, digit := range found {
+			for _, digit := range digits {
 				ms = 10*ms + int64(digit-'0')
 			}
-			return fmt.Append(nil, ms+by.Milliseconds())
+			return fmt.Append(slices.Clone(before), ms+by.Milliseconds())
 		}
 		at, err := time.Parse(time.RFC3339Nano, string(found))
 		if err != nil {
@@ -300,4 +304,9 @@ func shifted(text []byte, by time.Duration) []byte {
 		}
 		return []byte(at.Add(by).Format("2006-01-02T15:04:05" + fraction + "Z"))
 	})
+}
+
+func TestShifted(t *testing.T) {
+	got := shifted([]byte(`{"N":"946684800000"} 946684800000,"2000-01-01T00:00:00.5Z" a9aadfbb-ebe1-4f8f-838e-958292541591 99466848000001`), 15*time.Second)
+	assert.Equal(t, `{"N":"946684815000"} 946684815000,"2000-01-01T00:00:15.5Z" a9aadfbb-ebe1-4f8f-838e-958292541591 99466848000001`, string(got))
 }
