@@ -193,6 +193,9 @@ type executeChangeSetInput struct {
 	StackName          string
 	ClientRequestToken string
 	DisableRollback    *flag
+	// RetainExceptOnCreate deletes what this change made when it fails, whatever
+	// the DeletionPolicy.
+	RetainExceptOnCreate *flag
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
@@ -205,10 +208,11 @@ func (s *Service) executeChangeSet(_ context.Context, _ api.Caller, in *executeC
 	if keep && c.kind == "UPDATE" {
 		return nil, rollbackNeeded()
 	}
-	if err := stack.claim(c, keep); err != nil {
+	deleteNew := in.RetainExceptOnCreate != nil && bool(*in.RetainExceptOnCreate)
+	if err := stack.claim(c, keep, deleteNew); err != nil {
 		return nil, err
 	}
-	kind, run := updating, (&update{stack: stack, plan: c.plan}).run
+	kind, run := updating, (&update{stack: stack, plan: c.plan, deleteNew: deleteNew}).run
 	if c.kind == "CREATE" {
 		kind, run = creation, func(ctx context.Context) error { return c.plan.create(ctx, stack) }
 	}
@@ -233,7 +237,7 @@ func (s *Service) executeChangeSet(_ context.Context, _ api.Caller, in *executeC
 }
 
 // claim marks a change set as being executed, once.
-func (s *Stack) claim(c *changeSet, keepFailed bool) error {
+func (s *Stack) claim(c *changeSet, keepFailed, deleteNew bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.status != "CREATE_COMPLETE" || c.execution != "AVAILABLE" {
@@ -248,7 +252,7 @@ func (s *Stack) claim(c *changeSet, keepFailed bool) error {
 	}
 	c.execution = "EXECUTE_IN_PROGRESS"
 	if c.kind == "CREATE" {
-		s.plan, s.onFailure = c.plan, c.onFailure
+		s.plan, s.onFailure, s.deleteNew = c.plan, c.onFailure, deleteNew
 		if keepFailed {
 			s.onFailure = doNothing
 		}

@@ -84,7 +84,7 @@ func (s *Stack) failed(ctx context.Context, reason string) {
 	default:
 		s.setStatus("ROLLBACK_IN_PROGRESS", reason+" Rollback requested by user.")
 	}
-	kept := func(r StackResource) bool { return r.DeletionPolicy == "Retain" }
+	kept := func(r StackResource) bool { return r.DeletionPolicy == "Retain" && !s.deleteNew }
 	if undeleted := s.deleteAll(ctx, kept); len(undeleted) > 0 {
 		s.setStatus(undone, deletionReason(undeleted))
 		return

@@ -35,7 +35,7 @@ func (u *update) rollBack(ctx context.Context, skip []string) error {
 	for _, t := range slices.Backward(u.steps) {
 		switch {
 		case t.old != nil && !t.replaced:
-		case t.old == nil && t.now.DeletionPolicy == "Retain":
+		case t.old == nil && t.now.DeletionPolicy == "Retain" && !u.deleteNew:
 			s.tell(t.now, "DELETE_SKIPPED", "")
 			s.drop(t.now.LogicalID)
 		default:

@@ -39,6 +39,8 @@ type Stack struct {
 	// onFailure says what becomes of the stack if it cannot be created: ROLLBACK,
 	// DELETE or DO_NOTHING.
 	onFailure string
+	// deleteNew deletes what a creation made that failed, whatever the policy.
+	deleteNew bool
 	// unfinished is the update whose rollback failed.
 	unfinished *update
 	// stop ends the operation that is under way, and ended is closed by its end.

@@ -19,6 +19,8 @@ type update struct {
 	before []StackResource
 	// steps that were taken, to be taken back in reverse.
 	steps []step
+	// deleteNew deletes what the update made if it fails, whatever the policy.
+	deleteNew bool
 }
 
 // step is what an update did to one resource.
