@@ -62,6 +62,9 @@ func (p *Plan) yaml(indent string) ([]byte, error) {
 		fmt.Fprintf(&b, "%[1]s%[1]sregion: %s\n", indent, p.Region)
 	}
 	fmt.Fprintf(&b, "%[1]s%[1]s# Planned from %s.\n%[1]s%[1]sparameters:\n", indent, p.From)
+	for _, m := range p.Missing {
+		fmt.Fprintf(&b, "%[1]s%[1]s%[1]s# %[2]s: to be set: %[3]s\n", indent, m.What, m.Why)
+	}
 	for _, name := range p.Names() {
 		value, err := yaml.Marshal(p.Parameters[name])
 		if err != nil {
