@@ -35,7 +35,7 @@ type Source struct {
 	// Template in YAML, whose functions and definitions are local paths, as
 	// `aws cloudformation package` takes them.
 	Template []byte
-	// Function finds a function's executable by its path in the template.
+	// Function finds a function's deployment package by its path in the template.
 	Function func(path string) ([]byte, error)
 	// Definition finds a state machine's definition by its path in the template.
 	Definition func(path string) ([]byte, error)
@@ -95,12 +95,20 @@ func (s Source) file(p place) (File, error) {
 		data, err := s.Definition(p.path)
 		return File{Key: s.Prefix + name + "-" + digest(data) + "." + ending, Data: data}, err
 	}
-	executable, err := s.Function(p.path)
-	if err != nil {
-		return File{}, err
-	}
-	data, err := Zip(executable)
+	data, err := s.Function(p.path)
 	return File{Key: s.Prefix + name + "-" + digest(data) + ".zip", Data: data}, err
+}
+
+// Functions are the paths of a template's functions.
+func Functions(template []byte) ([]string, error) {
+	places, err := find(template)
+	var paths []string
+	for _, p := range places {
+		if p.function && !slices.Contains(paths, p.path) {
+			paths = append(paths, p.path)
+		}
+	}
+	return paths, err
 }
 
 // place is where a template names a local path.

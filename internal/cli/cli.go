@@ -29,8 +29,8 @@ type streams struct {
 	in  io.Reader
 	out io.Writer
 	err io.Writer
-	// terminal is true when err is a terminal.
-	terminal bool
+	// terminal is true when err is a terminal, answers when in is one.
+	terminal, answers bool
 	// dir is the folder that relative paths start from.
 	dir        string
 	interrupts <-chan os.Signal
@@ -48,6 +48,7 @@ func Main(args []string) int {
 		out:        os.Stdout,
 		err:        os.Stderr,
 		terminal:   term.IsTerminal(int(os.Stderr.Fd())),
+		answers:    term.IsTerminal(int(os.Stdin.Fd())),
 		dir:        ".",
 		interrupts: interrupts,
 	}, args)
@@ -97,6 +98,7 @@ interrupted.`,
 	root.AddCommand(
 		newDemo(s), newDemoHandler(), newRun(s), newUp(s), newSend(s), newStatus(s), newExplain(s), newFailures(s), newWhere(s), newDLQ(s), newSimulate(s), newPlan(s),
 		newPause(s), newResume(s), newDrain(s), newScale(s), newWake(s), newStop(s), newVersion(s),
+		newDeploy(s),
 	)
 	root.AddCommand(newUnbuilt()...)
 	return root

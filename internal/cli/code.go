@@ -82,11 +82,10 @@ func checkout(dir string) (string, error) {
 // build builds the functions of a checkout for this machine into the user's
 // cache. Go's build cache makes a repetition cheap.
 func build(ctx context.Context, root string, notice io.Writer) (string, error) {
-	cache, err := os.UserCacheDir()
+	folder, err := cacheOf(root)
 	if err != nil {
-		return "", fmt.Errorf("find a folder for the functions: %w", err)
+		return "", err
 	}
-	folder := filepath.Join(cache, "muster", fmt.Sprintf("%x", sha256.Sum256([]byte(root)))[:16])
 	staging := filepath.Join(folder, "staging")
 	if err := os.MkdirAll(staging, 0o755); err != nil {
 		return "", fmt.Errorf("make a folder for the functions: %w", err)
@@ -109,6 +108,15 @@ func build(ctx context.Context, root string, notice io.Writer) (string, error) {
 		}
 	}
 	return folder, nil
+}
+
+// cacheOf is the folder for what is built of a checkout.
+func cacheOf(root string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a folder for the functions: %w", err)
+	}
+	return filepath.Join(cache, "muster", fmt.Sprintf("%x", sha256.Sum256([]byte(root)))[:16]), nil
 }
 
 // install copies a binary to <folder>/bootstrap unless it is there already, and

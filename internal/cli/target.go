@@ -34,7 +34,10 @@ func (t *target) addFlags(flags *pflag.FlagSet) {
 }
 
 // config for SDK clients.
-func (t *target) config(ctx context.Context) (aws.Config, error) {
+func (t *target) config(ctx context.Context) (aws.Config, error) { return t.configIn(ctx, "") }
+
+// configIn is config for another region than the one that is configured.
+func (t *target) configIn(ctx context.Context, region string) (aws.Config, error) {
 	if t.local {
 		return aws.Config{
 			HTTPClient:   httpclient.New(),
@@ -43,7 +46,7 @@ func (t *target) config(ctx context.Context) (aws.Config, error) {
 			Credentials:  credentials.NewStaticCredentialsProvider(local.AccessKeyID, local.SecretAccessKey, ""),
 		}, nil
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
 	if err != nil {
 		return cfg, fmt.Errorf("load the AWS configuration: %w", err)
 	}

@@ -16,17 +16,19 @@ import (
 func (e *Estate) Check(t *cloudformation.Template) error {
 	var errs []error
 	for i := range e.Fleets {
-		errs = append(errs, e.CheckFleet(t, &e.Fleets[i]))
+		errs = append(errs, e.CheckFleet(t, &e.Fleets[i], nil))
 	}
 	return errors.Join(errs...)
 }
 
-// CheckFleet is [Estate.Check] of one fleet.
-func (e *Estate) CheckFleet(t *cloudformation.Template, f *Fleet) error {
+// CheckFleet is [Estate.Check] of one fleet, some of whose parameters are given
+// elsewhere. What is wrong with these is a *[cloudformation.Violation].
+func (e *Estate) CheckFleet(t *cloudformation.Template, f *Fleet, given map[string]string) error {
 	var names []string
 	for _, q := range t.Parameters {
 		names = append(names, q.Name)
 	}
+	var errs []error
 	var faults []*Fault
 	fault := func(line int, message string) { faults = append(faults, &Fault{e.File, line, message}) }
 	values := map[string]string{}
@@ -38,7 +40,12 @@ func (e *Estate) CheckFleet(t *cloudformation.Template, f *Fleet) error {
 		}
 		values[name] = value.Text
 	}
+	maps.Copy(values, given)
 	for _, v := range Violations(t, values) {
+		if _, elsewhere := given[v.Parameter]; elsewhere {
+			errs = append(errs, v)
+			continue
+		}
 		line := f.Line
 		if value, ok := f.Parameters[v.Parameter]; ok {
 			line = value.Line
@@ -53,7 +60,7 @@ func (e *Estate) CheckFleet(t *cloudformation.Template, f *Fleet) error {
 		}
 		fault(line, "fleet "+f.Name+": "+message)
 	}
-	return joinFaults(faults)
+	return errors.Join(append([]error{joinFaults(faults)}, errs...)...)
 }
 
 // Violations are what a template has against parameters: against one by one, or,

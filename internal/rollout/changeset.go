@@ -23,9 +23,7 @@ type Request struct {
 	// TemplateURL is where the template is in S3.
 	TemplateURL string
 	Parameters  map[string]string
-	// Keep are parameters whose values stay as they are.
-	Keep []string
-	Tags map[string]string
+	Tags        map[string]string
 }
 
 // ChangeSet is what would become of a stack.
@@ -82,9 +80,6 @@ func (c *Client) Propose(ctx context.Context, r Request) (*ChangeSet, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Parameters)) {
 		in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: aws.String(key), ParameterValue: aws.String(r.Parameters[key])})
-	}
-	for _, key := range r.Keep {
-		in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: aws.String(key), UsePreviousValue: aws.Bool(true)})
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(r.Tags[key])})
@@ -190,10 +185,7 @@ func (s *ChangeSet) Discard(ctx context.Context) error {
 	if err != nil || stack == nil || stack.Status != types.StackStatusReviewInProgress {
 		return err
 	}
-	if _, err := s.client.API.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &stack.ID}); err != nil {
-		return fmt.Errorf("delete the stack %s, which has nothing in it: %w", s.Stack, err)
-	}
-	return nil
+	return s.client.Delete(ctx, stack, func(Event) {})
 }
 
 // Apply makes the changes, telling of each event, and returns the stack once it
@@ -201,11 +193,8 @@ func (s *ChangeSet) Discard(ctx context.Context) error {
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
 func (s *ChangeSet) Apply(ctx context.Context, tell func(Event)) (*Stack, error) {
-	in := &cloudformation.ExecuteChangeSetInput{ChangeSetName: &s.ID}
-	if s.Create {
-		// What a failed creation made holds nothing yet: it need not stay.
-		in.RetainExceptOnCreate = aws.Bool(true)
-	}
+	// What a change made that failed holds nothing yet: it need not stay.
+	in := &cloudformation.ExecuteChangeSetInput{ChangeSetName: &s.ID, RetainExceptOnCreate: aws.Bool(true)}
 	if _, err := s.client.API.ExecuteChangeSet(ctx, in); err != nil {
 		return nil, fmt.Errorf("change the stack %s: %w", s.Stack, err)
 	}
