@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/musterq/muster/internal/local/api"
 )
@@ -81,12 +80,28 @@ func (s *Service) provideAlarm(ctx context.Context, r api.ResourceRequest) (api.
 		}
 		in.Threshold = &threshold
 	}
-	encoded, err := json.Marshal(in)
-	if err != nil {
-		return api.Resource{}, fmt.Errorf("encode the input of PutMetricAlarm: %w", err)
-	}
-	if _, err := s.router.Call(ctx, "cloudwatch", "PutMetricAlarm", api.Caller{}, encoded); err != nil {
+	if err := s.call(ctx, "PutMetricAlarm", in); err != nil {
 		return api.Resource{}, err
 	}
 	return api.Resource{Ref: p.AlarmName, Attributes: map[string]string{"Arn": s.account.ARN("cloudwatch", "alarm:"+p.AlarmName)}}, nil
+}
+
+// updateAlarm changes an alarm in place, with its tags, which PutMetricAlarm
+// leaves as they are.
+func (s *Service) updateAlarm(ctx context.Context, r api.ResourceRequest, old api.Existing) (api.Resource, error) {
+	r.Name = old.Ref
+	changed, err := s.provideAlarm(ctx, r)
+	if err != nil {
+		return api.Resource{}, err
+	}
+	var p alarmProperties
+	if err := api.Decode(r.Properties, &p); err != nil {
+		return api.Resource{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.alarms[changed.Ref]; a != nil {
+		a.Tags = p.Tags
+	}
+	return changed, nil
 }

@@ -1,6 +1,7 @@
 // Package cloudwatch is as much of Amazon CloudWatch in the embedded AWS as
-// alarms need: metrics by the minute, static thresholds, and the events that
-// alarms send when they change state.
+// alarms need: metrics by the minute, static thresholds, the events that alarms
+// send and the SNS topics that they tell when they change state. Dashboards are
+// kept and checked; nothing draws them.
 package cloudwatch
 
 import (
@@ -43,7 +44,9 @@ type Service struct {
 	alarms  map[string]*alarm
 	sources map[string]Source
 	series  map[string]*series
-	timer   *time.Timer
+	// dashboards by name.
+	dashboards map[string]dashboard
+	timer      *time.Timer
 	// running are evaluations that the timer started.
 	running sync.WaitGroup
 }
@@ -53,7 +56,7 @@ type Service struct {
 func New(account *api.Account, router *api.Router, publish func(context.Context, eventbridge.Event) error, options Options) *Service {
 	return &Service{
 		account: account, router: router, publish: publish, options: options,
-		alarms: map[string]*alarm{}, sources: map[string]Source{}, series: map[string]*series{},
+		alarms: map[string]*alarm{}, sources: map[string]Source{}, series: map[string]*series{}, dashboards: map[string]dashboard{},
 	}
 }
 
@@ -64,8 +67,12 @@ func (s *Service) API() api.Service {
 		Target: "GraniteServiceVersion20100801",
 		Operations: map[string]api.Operation{
 			"DeleteAlarms":        api.Op("cloudwatch", "DeleteAlarms", s.deleteAlarms),
+			"DeleteDashboards":    api.Op("cloudwatch", "DeleteDashboards", s.deleteDashboards),
 			"DescribeAlarms":      api.Op("cloudwatch", "DescribeAlarms", s.describeAlarms),
+			"GetDashboard":        api.Op("cloudwatch", "GetDashboard", s.getDashboard),
+			"ListDashboards":      api.Op("cloudwatch", "ListDashboards", s.listDashboards),
 			"ListTagsForResource": api.Op("cloudwatch", "ListTagsForResource", s.listTagsForResource),
+			"PutDashboard":        api.Op("cloudwatch", "PutDashboard", s.putDashboard),
 			"PutMetricAlarm":      api.Op("cloudwatch", "PutMetricAlarm", s.putMetricAlarm),
 			"PutMetricData":       api.Op("cloudwatch", "PutMetricData", s.putMetricData),
 			"SetAlarmState":       api.Op("cloudwatch", "SetAlarmState", s.setAlarmState),
@@ -76,7 +83,25 @@ func (s *Service) API() api.Service {
 
 // Providers make the resources of templates.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::CloudWatch::Alarm": {Create: s.provideAlarm}}
+	return map[string]api.Provider{
+		"AWS::CloudWatch::Alarm": {
+			Create: s.provideAlarm, Replaced: []string{"AlarmName"},
+			Update: s.updateAlarm,
+			Delete: func(ctx context.Context, old api.Existing) error {
+				return gone(s.call(ctx, "DeleteAlarms", DeleteAlarmsInput{[]string{old.Ref}}))
+			},
+		},
+		"AWS::CloudWatch::Dashboard": {
+			Create: s.provideDashboard, Replaced: []string{"DashboardName"},
+			Update: func(ctx context.Context, r api.ResourceRequest, old api.Existing) (api.Resource, error) {
+				r.Name = old.Ref
+				return s.provideDashboard(ctx, r)
+			},
+			Delete: func(ctx context.Context, old api.Existing) error {
+				return gone(s.call(ctx, "DeleteDashboards", DeleteDashboardsInput{[]string{old.Ref}}))
+			},
+		},
+	}
 }
 
 // AddSource says where the metrics of a namespace such as "AWS/SQS" come from.
