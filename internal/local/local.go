@@ -113,27 +113,28 @@ func Start(o Options) (*Runtime, error) {
 	}
 	logGroups := logs.New(account, router)
 	o.Lambda.Logged = logGroups.Ingest
+	o.Lambda.Object = objects(router)
 	r := &Runtime{
-		Account:        account,
-		Router:         router,
-		SQS:            sqs.New(account, router, o.Seed),
-		DynamoDB:       dynamodb.New(account, router, o.DynamoDB),
-		Lambda:         lambda.New(account, router, o.Lambda),
-		Jobs:           jobs.New(account, o.Jobs),
-		S3:             s3.New(account, router),
-		Events:         eventbridge.New(account, router, o.Seed),
-		IAM:            iam.New(account, router),
-		Logs:           logGroups,
-		SNS:            sns.New(account, router),
-		Meter:          meter.New(),
-		options:        o,
-		served:         make(chan error, 1),
+		Account:  account,
+		Router:   router,
+		SQS:      sqs.New(account, router, o.Seed),
+		DynamoDB: dynamodb.New(account, router, o.DynamoDB),
+		Lambda:   lambda.New(account, router, o.Lambda),
+		Jobs:     jobs.New(account, o.Jobs),
+		S3:       s3.New(account, router),
+		Events:   eventbridge.New(account, router, o.Seed),
+		IAM:      iam.New(account, router),
+		Logs:     logGroups,
+		SNS:      sns.New(account, router),
+		Meter:    meter.New(),
+		options:  o,
+		served:   make(chan error, 1),
 	}
 	router.Meter(r.Meter.Bill)
 	r.StepFunctions = stepfunctions.New(account, router, r.stepFunctionsOptions())
 	r.CloudWatch = cloudwatch.New(account, router, r.Events.Publish, o.CloudWatch)
 	r.CloudWatch.AddSource("AWS/SQS", r.queueMetric)
-	r.CloudFormation = cloudformation.New(account, cloudformation.Backend{Providers: r.providers(), Object: r.object})
+	r.CloudFormation = cloudformation.New(account, cloudformation.Backend{Providers: r.providers(), Object: o.Lambda.Object})
 	for _, s := range append(r.Jobs.APIs(),
 		r.SQS.API(), r.DynamoDB.API(), r.StepFunctions.API(), r.Lambda.API(), r.S3.API(),
 		r.Events.API(), r.CloudWatch.API(), r.CloudFormation.API(), r.SNS.API(),

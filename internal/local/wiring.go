@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/cloudformation"
 	"github.com/musterq/muster/internal/local/eventbridge"
 	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/local/s3"
@@ -44,25 +45,27 @@ func (r *Runtime) invoke(ctx context.Context, caller api.Caller, in stepfunction
 	}, nil
 }
 
-// object reads an object of S3 for who makes stacks and functions of it. There
+// objects reads objects of S3 for who makes stacks and functions of them. There
 // are no versions here: only the one that S3 calls null can be asked for.
-func (r *Runtime) object(ctx context.Context, bucket, key, version string) ([]byte, error) {
-	if version != "" && version != "null" {
-		return nil, &api.Error{Code: "NoSuchVersion", Message: "The specified version does not exist.", Status: http.StatusNotFound}
+func objects(router *api.Router) cloudformation.Object {
+	return func(ctx context.Context, bucket, key, version string) ([]byte, error) {
+		if version != "" && version != "null" {
+			return nil, &api.Error{Code: "NoSuchVersion", Message: "The specified version does not exist.", Status: http.StatusNotFound}
+		}
+		input, err := json.Marshal(map[string]string{"Bucket": bucket, "Key": key})
+		if err != nil {
+			return nil, err
+		}
+		out, err := router.Call(ctx, "s3", "GetObject", api.Caller{}, input)
+		if err != nil {
+			return nil, err
+		}
+		object, ok := out.(*s3.GetObjectOutput)
+		if !ok {
+			return nil, fmt.Errorf("s3:GetObject answered a %T", out)
+		}
+		return object.Body, nil
 	}
-	input, err := json.Marshal(map[string]string{"Bucket": bucket, "Key": key})
-	if err != nil {
-		return nil, err
-	}
-	out, err := r.Router.Call(ctx, "s3", "GetObject", api.Caller{}, input)
-	if err != nil {
-		return nil, err
-	}
-	object, ok := out.(*s3.GetObjectOutput)
-	if !ok {
-		return nil, fmt.Errorf("s3:GetObject answered a %T", out)
-	}
-	return object.Body, nil
 }
 
 // publishStatus is best effort, as it is on AWS.

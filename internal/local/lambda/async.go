@@ -29,15 +29,20 @@ const (
 // goroutine or one timer at a time carries it.
 type event struct {
 	function *function
-	id, arn  string
-	payload  []byte
-	caller   api.Caller
-	queued   time.Time
-	attempts int
+	// qualifier that it was invoked with, whose configuration counts.
+	qualifier string
+	id, arn   string
+	payload   []byte
+	caller    api.Caller
+	queued    time.Time
+	attempts  int
 	// throttle is the wait after the next throttled attempt.
 	throttle time.Duration
 	timer    *time.Timer
 }
+
+// config is what the event's qualifier was given. The service's lock must be held.
+func (e *event) config() *EventInvokeConfig { return e.function.root.eventConfig(e.qualifier) }
 
 func (e *event) stop() {
 	if e.timer != nil {
@@ -46,14 +51,14 @@ func (e *event) stop() {
 }
 
 // enqueue accepts an event.
-func (s *Service) enqueue(f *function, i *invocation) error {
+func (s *Service) enqueue(f *function, qualifier string, i *invocation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return closedError()
 	}
 	i.id = s.uuid()
-	e := &event{function: f, id: i.id, arn: i.arn, payload: append([]byte(nil), i.payload...), caller: i.caller, queued: time.Now(), throttle: firstThrottle}
+	e := &event{function: f, qualifier: qualifier, id: i.id, arn: i.arn, payload: append([]byte(nil), i.payload...), caller: i.caller, queued: time.Now(), throttle: firstThrottle}
 	s.events[e] = struct{}{}
 	s.work.Go(func() { s.attempt(e) })
 	return nil
@@ -62,9 +67,9 @@ func (s *Service) enqueue(f *function, i *invocation) error {
 // attempt runs an event once and decides what becomes of it.
 func (s *Service) attempt(e *event) {
 	s.mu.Lock()
-	deleted := s.functions[e.function.config.Name] != e.function
-	policy := e.function.events.policy()
-	reservation := e.function.config.ReservedConcurrency
+	deleted := s.functions[e.function.config.Name] != e.function.root
+	policy := e.config().policy()
+	reservation := e.function.root.config.ReservedConcurrency
 	s.mu.Unlock()
 	if deleted {
 		s.forget(e)
@@ -133,7 +138,7 @@ func (s *Service) forget(e *event) {
 // destination, each if there is one.
 func (s *Service) discard(e *event, i *invocation, condition string) {
 	s.mu.Lock()
-	policy := e.function.events.policy()
+	policy := e.config().policy()
 	deadLetters := e.function.config.DeadLetterTarget
 	s.mu.Unlock()
 	if deadLetters != "" {
@@ -197,11 +202,14 @@ func (s *Service) deliver(e *event, i *invocation, condition, destination string
 	}
 	r := record{Version: "1.0", Timestamp: time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), RequestPayload: e.payload}
 	r.Request.RequestID = e.id
-	r.Request.FunctionARN = strings.TrimSuffix(e.arn, ":"+latest) + ":" + latest
+	r.Request.FunctionARN = e.arn
+	if e.qualifier == "" {
+		r.Request.FunctionARN += ":" + latest
+	}
 	r.Request.Condition = condition
 	r.Request.Attempts = e.attempts
 	if i != nil {
-		r.Response = &responseContext{StatusCode: 200, ExecutedVersion: latest}
+		r.Response = &responseContext{StatusCode: 200, ExecutedVersion: e.function.version}
 		r.ResponsePayload = i.result
 		if i.failed {
 			r.Response.FunctionError = "Unhandled"

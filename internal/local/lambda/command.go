@@ -52,7 +52,7 @@ func (e *commandEnvironment) invoke(ctx context.Context, i *invocation) outcome 
 	if err != nil {
 		return outcome{failure: &failure{kind: "Runtime.InvalidEntrypoint", message: err.Error()}}
 	}
-	out, last := &limited{limit: maxResponse + 1}, newStream(nil, "", "")
+	out, last := &limited{limit: maxResponse + 1}, newStream(nil, "", "", "")
 	child, err := process.Program{
 		Command: e.command.Command, Dir: e.command.Dir, Env: env,
 		Stdin: bytes.NewReader(i.payload), Stdout: out, Stderr: io.MultiWriter(e.setting.logs, last),

@@ -39,20 +39,21 @@ func (b *bucket) take(now time.Time) bool {
 // acquire takes the right to run one invocation, with an idle environment if
 // there is one, nil if one must be started. The lock must be held.
 func (s *Service) acquire(f *function) (*instance, error) {
-	if r := f.config.ReservedConcurrency; r != nil {
-		if f.busy >= *r {
+	all := f.root
+	if r := all.config.ReservedConcurrency; r != nil {
+		if all.busy >= *r {
 			return nil, throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
 		}
 	} else if s.unreserved >= s.options.Concurrency-s.reserved("") {
 		return nil, throttled("ConcurrentInvocationLimitExceeded")
 	}
 	i := f.pop()
-	if i == nil && !s.options.UnlimitedScaling && !f.scaling.take(time.Now()) {
+	if i == nil && !s.options.UnlimitedScaling && !all.scaling.take(time.Now()) {
 		// AWS documents no reason of its own for the scaling rate.
 		return nil, throttled("ConcurrentInvocationLimitExceeded")
 	}
-	f.busy++
-	if f.config.ReservedConcurrency == nil {
+	all.busy++
+	if all.config.ReservedConcurrency == nil {
 		s.unreserved++
 	}
 	return i, nil
@@ -60,8 +61,8 @@ func (s *Service) acquire(f *function) (*instance, error) {
 
 // release gives back what acquire took. The lock must be held.
 func (s *Service) release(f *function) {
-	f.busy--
-	if f.config.ReservedConcurrency == nil {
+	f.root.busy--
+	if f.root.config.ReservedConcurrency == nil {
 		s.unreserved--
 	}
 }
@@ -160,6 +161,15 @@ func (f *function) evictAll() []*instance {
 	if f.reaper != nil {
 		f.reaper.Stop()
 		f.reaper = nil
+	}
+	return idle
+}
+
+// evictFamily is evictAll of a function and all its published versions.
+func (f *function) evictFamily() []*instance {
+	idle := f.evictAll()
+	for _, v := range f.published {
+		idle = append(idle, v.evictAll()...)
 	}
 	return idle
 }

@@ -22,10 +22,11 @@ var reservedVariables = map[string]bool{
 
 // variables is an environment's environment: Lambda's own variables, then the
 // function's.
-func (s *Service) variables(f Function, logStream, accessKey, secret, token string) map[string]string {
+func (s *Service) variables(of *function, logStream, accessKey, secret, token string) map[string]string {
+	f := of.config
 	v := map[string]string{
 		"AWS_LAMBDA_FUNCTION_NAME":        f.Name,
-		"AWS_LAMBDA_FUNCTION_VERSION":     latest,
+		"AWS_LAMBDA_FUNCTION_VERSION":     of.version,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemorySize),
 		"AWS_LAMBDA_LOG_GROUP_NAME":       f.LogGroup,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      logStream,

@@ -99,11 +99,21 @@ type eventInvokeConfigOutput struct {
 	EventInvokeConfig
 }
 
-func (f *function) eventConfigOutput() *eventInvokeConfigOutput {
+// eventConfig is the configuration of a qualifier; none is $LATEST's. Nil where
+// there is none. The lock must be held.
+func (f *function) eventConfig(qualifier string) *EventInvokeConfig {
+	if qualifier == "" {
+		qualifier = latest
+	}
+	return f.events[qualifier]
+}
+
+// output shows a configuration.
+func (c *EventInvokeConfig) output(f *function, qualifier string) *eventInvokeConfigOutput {
 	return &eventInvokeConfigOutput{
-		FunctionArn:       f.arn + ":" + latest,
-		LastModified:      float64(f.events.modified.UnixMilli()) / 1000,
-		EventInvokeConfig: *f.events,
+		FunctionArn:       f.arn + ":" + qualifier,
+		LastModified:      float64(c.modified.UnixMilli()) / 1000,
+		EventInvokeConfig: *c,
 	}
 }
 
@@ -124,57 +134,72 @@ func (s *Service) setEventConfig(in *putEventInvokeConfigInput, merge bool) (*ev
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.find(in.FunctionName, in.Qualifier)
+	f, qualifier, err := s.configured(in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	if merge && f.events != nil {
+	if old := f.events[qualifier]; merge && old != nil {
 		if config.MaximumRetryAttempts == nil {
-			config.MaximumRetryAttempts = f.events.MaximumRetryAttempts
+			config.MaximumRetryAttempts = old.MaximumRetryAttempts
 		}
 		if config.MaximumEventAgeInSeconds == nil {
-			config.MaximumEventAgeInSeconds = f.events.MaximumEventAgeInSeconds
+			config.MaximumEventAgeInSeconds = old.MaximumEventAgeInSeconds
 		}
 		if config.DestinationConfig == nil {
-			config.DestinationConfig = f.events.DestinationConfig
+			config.DestinationConfig = old.DestinationConfig
 		}
 	}
 	config.modified = time.Now()
-	f.events = &config
-	return f.eventConfigOutput(), nil
+	f.events[qualifier] = &config
+	return config.output(f, qualifier), nil
+}
+
+// configured finds a function and the qualifier whose configuration is meant. The
+// lock must be held.
+func (s *Service) configured(name, qualifier string) (f *function, as string, err error) {
+	ref, err := s.parseName(name, qualifier)
+	if err != nil {
+		return nil, "", err
+	}
+	if f, err = s.lookup(ref); err != nil {
+		return nil, "", err
+	}
+	if ref.qualifier == "" {
+		ref.qualifier = latest
+	}
+	return f.root, ref.qualifier, nil
 }
 
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionEventInvokeConfig.html
 func (s *Service) getFunctionEventInvokeConfig(_ context.Context, _ api.Caller, in *functionInput) (*eventInvokeConfigOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.findEventConfig(in)
+	f, qualifier, err := s.findEventConfig(in)
 	if err != nil {
 		return nil, err
 	}
-	return f.eventConfigOutput(), nil
+	return f.events[qualifier].output(f, qualifier), nil
 }
 
 // https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionEventInvokeConfig.html
 func (s *Service) deleteFunctionEventInvokeConfig(_ context.Context, _ api.Caller, in *functionInput) (*struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.findEventConfig(in)
+	f, qualifier, err := s.findEventConfig(in)
 	if err != nil {
 		return nil, err
 	}
-	f.events = nil
+	delete(f.events, qualifier)
 	return &struct{}{}, nil
 }
 
 // findEventConfig finds a function that has a configuration. The lock must be held.
-func (s *Service) findEventConfig(in *functionInput) (*function, error) {
-	f, err := s.find(in.FunctionName, in.Qualifier)
-	if err != nil {
-		return nil, err
+func (s *Service) findEventConfig(in *functionInput) (f *function, qualifier string, err error) {
+	if f, qualifier, err = s.configured(in.FunctionName, in.Qualifier); err != nil {
+		return nil, "", err
 	}
-	if f.events == nil {
-		return nil, notFound("The function " + f.arn + ":" + latest + " doesn't have an EventInvokeConfig")
+	if f.events[qualifier] == nil {
+		return nil, "", notFound("The function " + f.arn + ":" + qualifier + " doesn't have an EventInvokeConfig")
 	}
-	return f, nil
+	return f, qualifier, nil
 }

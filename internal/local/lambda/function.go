@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,12 @@ type Function struct {
 	Tracing string
 	KMSKey  string
 	Tags    map[string]string
+
+	// folder that its package was laid out in, with the package's size in bytes and
+	// its hash. Empty for code that came otherwise.
+	folder string
+	size   int64
+	sha256 string
 }
 
 // Code is what a function runs: a [Process], a [Command] or a [Func].
@@ -63,15 +70,27 @@ type Code interface {
 	start(ctx context.Context, s setting) (environment, *failure)
 }
 
-// function is a function with its environments. The service's lock guards it.
+// function is a version of a function with its environments: the one that can
+// change, or one that was published. The service's lock guards it.
 type function struct {
-	config       Function
+	config Function
+	// version is $LATEST or a number.
+	version string
+	// root is the version that can change, which knows the others and what counts
+	// for all of them together: reservation, scaling, policy.
+	root         *function
 	arn          string
 	revision     string
 	lastModified time.Time
-	size         int64
-	events       *EventInvokeConfig
-	permissions  map[string]Permission
+
+	published map[string]*function
+	// last is the number of the version that was published last, and lastOf the
+	// generation that it was published of.
+	last, lastOf int
+	aliases      map[string]*alias
+	// events are the configurations of asynchronous invocations by qualifier.
+	events      map[string]*EventInvokeConfig
+	permissions map[string]Permission
 
 	// busy counts environments that serve or start: what quotas count.
 	busy int
@@ -109,15 +128,29 @@ func (s *Service) put(f Function, replace bool) (*function, error) {
 		return nil, err
 	}
 	if old == nil {
-		old = &function{arn: s.account.ARN("lambda", "function:"+f.Name)}
+		old = &function{arn: s.account.ARN("lambda", "function:"+f.Name), version: latest, events: map[string]*EventInvokeConfig{}}
+		old.root = old
 		s.functions[f.Name] = old
 	}
 	s.reserve(old, f.ReservedConcurrency)
+	same := sameSettings(old.config, f)
 	old.config = f
-	evicted := s.modified(old)
+	var evicted []*instance
+	if !same {
+		evicted = s.modified(old)
+	}
 	s.mu.Unlock()
 	s.stop(evicted)
 	return old, nil
+}
+
+// sameSettings tells whether an environment of the one function would be as good
+// as one of the other: tags and reservations are no matter of environments.
+func sameSettings(a, b Function) bool {
+	for _, f := range []*Function{&a, &b} {
+		f.Tags, f.ReservedConcurrency = nil, nil
+	}
+	return reflect.DeepEqual(a, b)
 }
 
 // modified marks a change of code or settings and returns the environments that
@@ -145,10 +178,14 @@ func (s *Service) find(name, qualifier string) (*function, error) {
 	return s.lookup(ref)
 }
 
-// lookup finds a function. The lock must be held.
+// lookup finds a function's version, by its number or by an alias. The lock must
+// be held.
 func (s *Service) lookup(ref reference) (*function, error) {
 	f := s.functions[ref.name]
-	if f == nil || ref.qualifier != "" && ref.qualifier != latest {
+	if f != nil {
+		f = f.qualified(ref.qualifier)
+	}
+	if f == nil {
 		return nil, notFound("Function not found: " + s.qualified(ref))
 	}
 	return f, nil

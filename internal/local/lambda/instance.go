@@ -77,14 +77,14 @@ func (i *instance) stop() {
 func (s *Service) newInstance(f *function) *instance {
 	id := make([]byte, 16)
 	_, _ = s.random.Read(id) // never fails
-	name := fmt.Sprintf("%s/[%s]%x", time.Now().UTC().Format("2006/01/02"), latest, id)
+	name := fmt.Sprintf("%s/[%s]%x", time.Now().UTC().Format("2006/01/02"), f.version, id)
 	i := &instance{function: f, generation: f.generation}
 	i.accessKey = "ASIA" + s.letters(16)
 	i.setting = setting{
 		function: f.config,
-		logs:     newStream(s.options.Logs, f.config.Name, name),
+		logs:     newStream(s.options.Logs, f.config.Name, name, f.version),
 	}
-	i.setting.variables = s.variables(f.config, name, i.accessKey, s.letters(40), s.letters(64))
+	i.setting.variables = s.variables(f, name, i.accessKey, s.letters(40), s.letters(64))
 	role, function := f.config.Role, f.config.Name
 	i.unregister = s.router.Register(i.accessKey, func() api.Caller {
 		s.mu.Lock()

@@ -151,6 +151,7 @@ func (s *Service) settle(ctx context.Context, in *instance, i *invocation, out o
 func (s *Service) handlerStarted(f *function) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	f = f.root
 	f.invocations++
 	f.running++
 	f.peak = max(f.peak, f.running)
@@ -159,7 +160,7 @@ func (s *Service) handlerStarted(f *function) {
 func (s *Service) handlerEnded(f *function) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f.running--
+	f.root.running--
 }
 
 // platformError is the payload of an error that Lambda itself reports.

@@ -110,11 +110,11 @@ func (s *Service) invoke(ctx context.Context, caller api.Caller, in *InvokeInput
 	i := &invocation{arn: s.qualified(ref), clientContext: in.ClientContext, payload: payload, tail: in.LogType == "Tail", caller: caller}
 	switch in.InvocationType {
 	case "DryRun":
-		return &InvokeOutput{StatusCode: 204, ExecutedVersion: latest}, nil
+		return &InvokeOutput{StatusCode: 204, ExecutedVersion: f.version}, nil
 	case "Event":
 		// Lambda passes the client context on in synchronous invocations only.
 		i.clientContext = ""
-		if err := s.enqueue(f, i); err != nil {
+		if err := s.enqueue(f, ref.qualifier, i); err != nil {
 			return nil, err
 		}
 		return &InvokeOutput{StatusCode: 202, RequestID: i.id}, nil
@@ -130,7 +130,7 @@ func (s *Service) invoke(ctx context.Context, caller api.Caller, in *InvokeInput
 	if i.err != nil {
 		return nil, i.err
 	}
-	out := &InvokeOutput{StatusCode: 200, ExecutedVersion: latest, Payload: i.result, RequestID: i.id}
+	out := &InvokeOutput{StatusCode: 200, ExecutedVersion: f.version, Payload: i.result, RequestID: i.id}
 	if i.failed {
 		out.FunctionError = "Unhandled"
 	}

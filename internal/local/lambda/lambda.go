@@ -37,6 +37,9 @@ type Options struct {
 	// Resolve finds the code behind the local path that a template gives as a
 	// function's Code. Defaults to [Load] with the function's runtime and handler.
 	Resolve func(path string) (Code, error)
+	// Object reads the packages of code that are in S3. The version may be empty.
+	// Defaults to nil: code in S3 is then refused.
+	Object func(ctx context.Context, bucket, key, version string) ([]byte, error)
 	// Home and Path are the HOME and PATH of processes. Both default to those of
 	// this process; nothing else of its environment is passed on.
 	Home, Path string
@@ -103,6 +106,14 @@ func (s *Service) API() api.Service {
 			"GetFunction":                     api.Op("lambda", "GetFunction", s.getFunction),
 			"GetFunctionConfiguration":        api.Op("lambda", "GetFunctionConfiguration", s.getFunctionConfiguration),
 			"UpdateFunctionConfiguration":     api.Op("lambda", "UpdateFunctionConfiguration", s.updateFunctionConfiguration),
+			"UpdateFunctionCode":              api.Op("lambda", "UpdateFunctionCode", s.updateFunctionCode),
+			"PublishVersion":                  api.Op("lambda", "PublishVersion", s.publishVersion),
+			"ListVersionsByFunction":          api.Op("lambda", "ListVersionsByFunction", s.listVersionsByFunction),
+			"CreateAlias":                     api.Op("lambda", "CreateAlias", s.createAlias),
+			"UpdateAlias":                     api.Op("lambda", "UpdateAlias", s.updateAlias),
+			"GetAlias":                        api.Op("lambda", "GetAlias", s.getAlias),
+			"DeleteAlias":                     api.Op("lambda", "DeleteAlias", s.deleteAlias),
+			"ListAliases":                     api.Op("lambda", "ListAliases", s.listAliases),
 			"DeleteFunction":                  api.Op("lambda", "DeleteFunction", s.deleteFunction),
 			"ListFunctions":                   api.Op("lambda", "ListFunctions", s.listFunctions),
 			"GetAccountSettings":              api.Op("lambda", "GetAccountSettings", s.getAccountSettings),
@@ -139,7 +150,7 @@ func (s *Service) Close() {
 	}
 	var idle []*instance
 	for _, f := range s.functions {
-		idle = append(idle, f.evictAll()...)
+		idle = append(idle, f.evictFamily()...)
 	}
 	folders := s.folders
 	s.folders = nil

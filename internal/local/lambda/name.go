@@ -7,7 +7,7 @@ import (
 	"github.com/musterq/muster/internal/local/api"
 )
 
-// latest is the one version that a function has here.
+// latest is the version of a function that can still change.
 const latest = "$LATEST"
 
 var (

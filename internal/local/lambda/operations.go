@@ -23,12 +23,9 @@ type createFunctionInput struct {
 
 // createFunction makes a function of a deployment package.
 // https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
-func (s *Service) createFunction(_ context.Context, _ api.Caller, in *createFunctionInput) (*configuration, error) {
+func (s *Service) createFunction(ctx context.Context, _ api.Caller, in *createFunctionInput) (*configuration, error) {
 	if in.PackageType != "" && in.PackageType != "Zip" {
 		return nil, invalid("The embedded runtime runs packages of type Zip, not " + in.PackageType + ".")
-	}
-	if in.Publish {
-		return nil, invalid("The embedded runtime keeps no versions: Publish must be false.")
 	}
 	if in.Role == nil {
 		return nil, constraint("role", "null", "Member must not be null")
@@ -50,12 +47,8 @@ func (s *Service) createFunction(_ context.Context, _ api.Caller, in *createFunc
 	if exists {
 		return nil, alreadyExists(f.Name)
 	}
-	dir, err := s.unzip(in.Code.ZipFile)
-	if err != nil {
+	if err := s.load(ctx, in.Code, &f); err != nil {
 		return nil, err
-	}
-	if f.Code, err = Load(f.Runtime, f.Handler, dir); err != nil {
-		return nil, invalid(err.Error())
 	}
 	made, err := s.put(f, false)
 	if err != nil {
@@ -63,7 +56,9 @@ func (s *Service) createFunction(_ context.Context, _ api.Caller, in *createFunc
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	made.size = int64(len(in.Code.ZipFile))
+	if in.Publish {
+		made, _ = s.publish(made, nil)
+	}
 	return made.configuration(), nil
 }
 
@@ -87,7 +82,7 @@ func (s *Service) getFunction(_ context.Context, _ api.Caller, in *functionInput
 		return nil, err
 	}
 	out := &getFunctionOutput{Configuration: f.configuration(), Tags: f.config.Tags}
-	if r := f.config.ReservedConcurrency; r != nil {
+	if r := f.root.config.ReservedConcurrency; r != nil {
 		out.Concurrency = &concurrencyOutput{r}
 	}
 	return out, nil
@@ -111,12 +106,65 @@ type updateConfigurationInput struct {
 	settings[int]
 }
 
+type updateCodeInput struct {
+	FunctionName  string
+	Architectures []string
+	DryRun        bool
+	Publish       bool
+	RevisionId    *string
+	codeInput
+}
+
+// updateFunctionCode gives a function other code: invocations that run go on with
+// what they started with, the next one gets the new.
+// https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
+func (s *Service) updateFunctionCode(ctx context.Context, _ api.Caller, in *updateCodeInput) (*configuration, error) {
+	s.mu.Lock()
+	f, err := s.findRoot(in.FunctionName)
+	if err != nil {
+		s.mu.Unlock()
+		return nil, err
+	}
+	config, revision := f.config, f.revision
+	s.mu.Unlock()
+	if in.RevisionId != nil && *in.RevisionId != revision {
+		return nil, preconditionFailed()
+	}
+	if in.Architectures != nil {
+		config.Architectures = in.Architectures
+	}
+	if err := s.load(ctx, in.codeInput, &config); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.functions[config.Name] != f || f.revision != revision {
+		s.mu.Unlock()
+		return nil, &api.Error{
+			Code: "ResourceConflictException", Status: 409, Fields: map[string]any{"Type": "User"},
+			Message: "The operation cannot be performed at this time. An update is in progress for resource: " + f.arn,
+		}
+	}
+	if in.DryRun {
+		defer s.mu.Unlock()
+		return f.configuration(), nil
+	}
+	f.config = config
+	evicted := s.modified(f)
+	if in.Publish {
+		f, _ = s.publish(f, nil)
+	}
+	out := f.configuration()
+	s.mu.Unlock()
+	s.stop(evicted)
+	return out, nil
+}
+
 // updateFunctionConfiguration changes settings; the next invocation starts a new
 // environment. The runtime and the handler of local code belong to the code.
 // https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
 func (s *Service) updateFunctionConfiguration(_ context.Context, _ api.Caller, in *updateConfigurationInput) (*configuration, error) {
 	s.mu.Lock()
-	f, err := s.find(in.FunctionName, "")
+	f, err := s.findRoot(in.FunctionName)
 	if err != nil {
 		s.mu.Unlock()
 		return nil, err
@@ -139,12 +187,18 @@ func (in *updateConfigurationInput) change(f *function) (Function, error) {
 	if in.RevisionId != nil && *in.RevisionId != f.revision {
 		return Function{}, preconditionFailed()
 	}
-	if changed(in.Handler, f.config.Handler) || changed(in.Runtime, f.config.Runtime) {
+	other := changed(in.Handler, f.config.Handler) || changed(in.Runtime, f.config.Runtime)
+	if other && f.config.folder == "" {
 		return Function{}, invalid("The embedded runtime cannot change the handler or the runtime of a function without its code: create the function anew.")
 	}
 	config := f.config
 	if err := in.apply(&config); err != nil {
 		return config, err
+	}
+	if other {
+		if err := config.reload(); err != nil {
+			return config, err
+		}
 	}
 	set(&config.KMSKey, in.KMSKeyArn)
 	return config.complete()
@@ -152,25 +206,43 @@ func (in *updateConfigurationInput) change(f *function) (Function, error) {
 
 func changed(to *string, from string) bool { return to != nil && *to != from }
 
-// deleteFunction forgets a function; what runs of it runs on.
+// deleteFunction forgets a function, or one version of it; what runs of it runs
+// on.
 // https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html
 func (s *Service) deleteFunction(_ context.Context, _ api.Caller, in *functionInput) (*struct{}, error) {
 	s.mu.Lock()
-	f, err := s.find(in.FunctionName, in.Qualifier)
+	evicted, err := s.forgetFunction(in)
+	s.mu.Unlock()
 	if err != nil {
-		s.mu.Unlock()
 		return nil, err
 	}
-	if in.Qualifier == latest {
-		s.mu.Unlock()
+	s.stop(evicted)
+	return &struct{}{}, nil
+}
+
+// forgetFunction returns the environments to stop. The lock must be held.
+func (s *Service) forgetFunction(in *functionInput) ([]*instance, error) {
+	ref, err := s.parseName(in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.lookup(ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case ref.qualifier == latest:
 		return nil, invalid("$LATEST version cannot be deleted without deleting the function.")
+	case ref.qualifier != "" && f.version != ref.qualifier:
+		return nil, invalid("An alias is not a version: " + s.qualified(ref))
+	case ref.qualifier != "":
+		return f.root.unpublish(f.version)
 	}
 	s.reserve(f, nil)
 	delete(s.functions, f.config.Name)
-	evicted := s.modified(f)
-	s.mu.Unlock()
-	s.stop(evicted)
-	return &struct{}{}, nil
+	for _, v := range f.published {
+		v.generation++
+	}
+	return append(f.evictFamily(), s.modified(f)...), nil
 }
 
 type listFunctionsInput struct {
@@ -190,12 +262,9 @@ func (s *Service) listFunctions(_ context.Context, _ api.Caller, in *listFunctio
 	if in.FunctionVersion != "" && in.FunctionVersion != "ALL" {
 		return nil, constraint("functionVersion", in.FunctionVersion, "Member must satisfy enum value set: [ALL]")
 	}
-	limit := pageSize
-	if in.MaxItems != 0 {
-		if err := between("maxItems", in.MaxItems, 1, 10000); err != nil {
-			return nil, err
-		}
-		limit = min(limit, in.MaxItems)
+	limit, err := pageLimit(in.MaxItems)
+	if err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

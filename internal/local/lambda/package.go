@@ -14,8 +14,8 @@ import (
 // maxUnzipped is Lambda's quota for an unzipped package.
 const maxUnzipped = 250 << 20
 
-// folder makes a folder that lives as long as the service.
-func (s *Service) folder() (string, error) {
+// makeFolder makes a folder that lives as long as the service.
+func (s *Service) makeFolder() (string, error) {
 	dir, err := os.MkdirTemp("", "muster-function-")
 	if err != nil {
 		return "", err
@@ -32,7 +32,7 @@ func (s *Service) unzip(data []byte) (string, error) {
 	if err != nil {
 		return "", api.Errorf("InvalidParameterValueException", "Could not unzip uploaded file. Please check your file, then try to upload again.")
 	}
-	dir, err := s.folder()
+	dir, err := s.makeFolder()
 	if err != nil {
 		return "", err
 	}

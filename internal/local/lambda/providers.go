@@ -3,9 +3,6 @@ package lambda
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/musterq/muster/internal/local/api"
 )
@@ -13,9 +10,20 @@ import (
 // Providers makes the resources of CloudFormation templates.
 func (s *Service) Providers() map[string]api.Provider {
 	return map[string]api.Provider{
-		"AWS::Lambda::Function":          {Create: s.provideFunction},
-		"AWS::Lambda::Permission":        {Create: s.providePermission},
-		"AWS::Lambda::EventInvokeConfig": {Create: s.provideEventInvokeConfig},
+		"AWS::Lambda::Function": {
+			Create: s.provideFunction, Update: s.changeFunction, Delete: s.removeFunction,
+			Replaced: []string{"FunctionName", "PackageType"},
+		},
+		"AWS::Lambda::Version": {Create: s.provideVersion, Delete: s.removeVersion},
+		"AWS::Lambda::Alias": {
+			Create: s.provideAlias, Update: s.changeAlias, Delete: s.removeAlias,
+			Replaced: []string{"FunctionName", "Name"},
+		},
+		"AWS::Lambda::Permission": {Create: s.providePermission, Delete: s.removePermission},
+		"AWS::Lambda::EventInvokeConfig": {
+			Create: s.provideEventInvokeConfig, Update: s.changeEventInvokeConfig, Delete: s.removeEventInvokeConfig,
+			Replaced: []string{"FunctionName", "Qualifier"},
+		},
 		"AWS::Lambda::EventSourceMapping": {
 			Create: s.provideMapping, Update: s.changeMapping, Delete: s.removeMapping, Replaced: []string{"EventSourceArn"},
 		},
@@ -35,13 +43,32 @@ type functionProperties struct {
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
-func (s *Service) provideFunction(_ context.Context, r api.ResourceRequest) (api.Resource, error) {
-	var p functionProperties
-	if err := api.Decode(r.Properties, &p); err != nil {
+func (s *Service) provideFunction(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {
+	f, p, err := functionFrom(r)
+	if err == nil {
+		err = s.templateCode(ctx, p.Code, &f)
+	}
+	if err == nil {
+		err = s.Put(f)
+	}
+	if err != nil {
 		return api.Resource{}, err
 	}
+	return s.functionResource(f.Name), nil
+}
+
+func (s *Service) functionResource(name string) api.Resource {
+	return api.Resource{Ref: name, Attributes: map[string]string{"Arn": s.account.ARN("lambda", "function:"+name)}}
+}
+
+// functionFrom reads a function's properties, all but its code.
+func functionFrom(r api.ResourceRequest) (Function, *functionProperties, error) {
+	p := new(functionProperties)
+	if err := api.Decode(r.Properties, p); err != nil {
+		return Function{}, nil, err
+	}
 	if p.PackageType != "" && p.PackageType != "Zip" {
-		return api.Resource{}, invalid("The embedded runtime runs packages of type Zip, not " + p.PackageType + ".")
+		return Function{}, nil, invalid("The embedded runtime runs packages of type Zip, not " + p.PackageType + ".")
 	}
 	f := Function{Name: p.FunctionName, KMSKey: p.KmsKeyArn, Tags: map[string]string{}}
 	if f.Name == "" {
@@ -54,17 +81,7 @@ func (s *Service) provideFunction(_ context.Context, r api.ResourceRequest) (api
 		n := int(*p.ReservedConcurrentExecutions)
 		f.ReservedConcurrency = &n
 	}
-	err := p.apply(&f)
-	if err == nil {
-		f.Code, err = s.templateCode(p.Code, f)
-	}
-	if err == nil {
-		err = s.Put(f)
-	}
-	if err != nil {
-		return api.Resource{}, err
-	}
-	return api.Resource{Ref: f.Name, Attributes: map[string]string{"Arn": s.account.ARN("lambda", "function:"+f.Name)}}, nil
+	return f, p, p.apply(&f)
 }
 
 // shortened keeps a generated name within the 64 characters that Lambda allows,
@@ -75,46 +92,6 @@ func shortened(name string) string {
 		return name
 	}
 	return name[:most-end] + name[len(name)-end:]
-}
-
-// templateCode finds a function's code: a local path, or the source itself in ZipFile.
-func (s *Service) templateCode(code json.RawMessage, f Function) (Code, error) {
-	var path string
-	if err := json.Unmarshal(code, &path); err == nil {
-		return s.resolve(path, f)
-	}
-	var inline struct {
-		ZipFile                   string
-		S3Bucket, S3Key, ImageUri json.RawMessage
-	}
-	if err := api.Decode(code, &inline); err != nil {
-		return nil, err
-	}
-	if err := (codeInput{ZipFile: []byte(inline.ZipFile), S3Bucket: inline.S3Bucket, S3Key: inline.S3Key, ImageUri: inline.ImageUri}).check(); err != nil {
-		return nil, err
-	}
-	name := "index.js"
-	switch {
-	case strings.HasPrefix(f.Runtime, "python"):
-		name = "index.py"
-	case !strings.HasPrefix(f.Runtime, "nodejs"):
-		return nil, invalid("ZipFile can only be used with the Node.js and Python runtimes, not with " + f.Runtime + ".")
-	}
-	dir, err := s.folder()
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(inline.ZipFile), 0o600); err != nil {
-		return nil, err
-	}
-	return Load(f.Runtime, f.Handler, dir)
-}
-
-func (s *Service) resolve(path string, f Function) (Code, error) {
-	if s.options.Resolve != nil {
-		return s.options.Resolve(path)
-	}
-	return Load(f.Runtime, f.Handler, path)
 }
 
 // Permission is one statement of a function's resource policy.
@@ -144,6 +121,7 @@ func (s *Service) providePermission(_ context.Context, r api.ResourceRequest) (a
 	if err != nil {
 		return api.Resource{}, err
 	}
+	f = f.root
 	if f.permissions == nil {
 		f.permissions = map[string]Permission{}
 	}

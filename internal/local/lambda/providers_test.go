@@ -62,7 +62,7 @@ func TestProvidersRefuse(t *testing.T) {
 	s := newService(t, lambda.Options{})
 	for _, c := range []struct{ kind, properties, message string }{
 		{"Function", `{"VpcConfig":{}}`, `ValidationException: The embedded runtime does not know the member "VpcConfig" of functionProperties.`},
-		{"Function", `{"Code":{"S3Bucket":"b","S3Key":"k"}}`, "InvalidParameterValueException: The embedded runtime takes code as a ZipFile, or from a local path in a template; not from S3 or from an image."},
+		{"Function", `{"Code":{"S3Bucket":"b","S3Key":"k"}}`, "InvalidParameterValueException: The embedded runtime was given no S3 to take code from."},
 		{"Function", `{"Code":{"ZipFile":"x"},"Runtime":"provided.al2023"}`, "InvalidParameterValueException: ZipFile can only be used with the Node.js and Python runtimes, not with provided.al2023."},
 		{"Function", `{"Code":"/nowhere","Runtime":"provided.al2023"}`, "there is no file /nowhere: build it, or correct the path"},
 		{"Function", `{"Code":"/nowhere","Runtime":"java21"}`, `the embedded runtime runs provided.al2023, python and nodejs functions, not "java21"`},
@@ -74,7 +74,7 @@ func TestProvidersRefuse(t *testing.T) {
 		_, err := s.provide(c.kind, "name", c.properties)
 		assert.EqualError(t, err, c.message, c.properties)
 	}
-	assert.NotContains(t, s.Providers(), "AWS::Lambda::Alias")
+	assert.NotContains(t, s.Providers(), "AWS::Lambda::LayerVersion")
 }
 
 func TestInlineCode(t *testing.T) {

@@ -35,7 +35,7 @@ func (s *Service) putFunctionConcurrency(_ context.Context, _ api.Caller, in *pu
 	if err := s.checkReservation(f.config.Name, in.ReservedConcurrentExecutions); err != nil {
 		return nil, err
 	}
-	s.reserve(f, in.ReservedConcurrentExecutions)
+	s.reserve(f.root, in.ReservedConcurrentExecutions)
 	return &concurrencyOutput{in.ReservedConcurrentExecutions}, nil
 }
 
@@ -47,7 +47,7 @@ func (s *Service) getFunctionConcurrency(_ context.Context, _ api.Caller, in *fu
 	if err != nil {
 		return nil, err
 	}
-	return &concurrencyOutput{f.config.ReservedConcurrency}, nil
+	return &concurrencyOutput{f.root.config.ReservedConcurrency}, nil
 }
 
 // https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionConcurrency.html
@@ -58,7 +58,7 @@ func (s *Service) deleteFunctionConcurrency(_ context.Context, _ api.Caller, in 
 	if err != nil {
 		return nil, err
 	}
-	s.reserve(f, nil)
+	s.reserve(f.root, nil)
 	return &struct{}{}, nil
 }
 
@@ -88,7 +88,10 @@ func (s *Service) getAccountSettings(context.Context, api.Caller, *struct{}) (*a
 	out.AccountLimit.UnreservedConcurrentExecutions = s.options.Concurrency - s.reserved("")
 	out.AccountUsage.FunctionCount = len(s.functions)
 	for _, f := range s.functions {
-		out.AccountUsage.TotalCodeSize += f.size
+		out.AccountUsage.TotalCodeSize += f.config.size
+		for _, v := range f.published {
+			out.AccountUsage.TotalCodeSize += v.config.size
+		}
 	}
 	return out, nil
 }

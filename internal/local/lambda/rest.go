@@ -27,6 +27,14 @@ var routes = []route{
 	{"DELETE /2015-03-31/functions/{FunctionName}", "DeleteFunction", 204},
 	{"GET /2015-03-31/functions/{FunctionName}/configuration", "GetFunctionConfiguration", 200},
 	{"PUT /2015-03-31/functions/{FunctionName}/configuration", "UpdateFunctionConfiguration", 200},
+	{"PUT /2015-03-31/functions/{FunctionName}/code", "UpdateFunctionCode", 200},
+	{"POST /2015-03-31/functions/{FunctionName}/versions", "PublishVersion", 201},
+	{"GET /2015-03-31/functions/{FunctionName}/versions", "ListVersionsByFunction", 200},
+	{"POST /2015-03-31/functions/{FunctionName}/aliases", "CreateAlias", 201},
+	{"GET /2015-03-31/functions/{FunctionName}/aliases", "ListAliases", 200},
+	{"GET /2015-03-31/functions/{FunctionName}/aliases/{Name}", "GetAlias", 200},
+	{"PUT /2015-03-31/functions/{FunctionName}/aliases/{Name}", "UpdateAlias", 200},
+	{"DELETE /2015-03-31/functions/{FunctionName}/aliases/{Name}", "DeleteAlias", 204},
 	{"PUT /2017-10-31/functions/{FunctionName}/concurrency", "PutFunctionConcurrency", 200},
 	{"DELETE /2017-10-31/functions/{FunctionName}/concurrency", "DeleteFunctionConcurrency", 204},
 	{"GET /2019-09-30/functions/{FunctionName}/concurrency", "GetFunctionConcurrency", 200},
@@ -129,7 +137,7 @@ func restInput(r *http.Request, body []byte) ([]byte, error) {
 			add(name, values[0])
 		}
 	}
-	for _, name := range []string{"FunctionName", "UUID"} {
+	for _, name := range []string{"FunctionName", "Name", "UUID"} {
 		if value := r.PathValue(name); value != "" {
 			add(name, value)
 		}

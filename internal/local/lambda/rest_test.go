@@ -222,8 +222,8 @@ func TestSDKFunctions(t *testing.T) {
 	var missing *types.ResourceNotFoundException
 	_, err = client.GetFunctionConfiguration(ctx, &sdk.GetFunctionConfigurationInput{FunctionName: aws.String("a")})
 	assert.ErrorAs(t, err, &missing)
-	_, err = client.ListAliases(ctx, &sdk.ListAliasesInput{FunctionName: aws.String("b")})
-	assert.ErrorContains(t, err, "The embedded runtime does not know the Lambda operation GET /2015-03-31/functions/b/aliases.")
+	_, err = client.ListLayers(ctx, &sdk.ListLayersInput{})
+	assert.ErrorContains(t, err, "The embedded runtime does not know the Lambda operation GET /2018-10-31/layers.")
 }
 
 func TestSDKCreateFunction(t *testing.T) {
@@ -258,7 +258,7 @@ func TestSDKCreateFunction(t *testing.T) {
 		{"Could not unzip uploaded file", func(in *sdk.CreateFunctionInput) {
 			in.Code = &types.FunctionCode{ZipFile: zipped(t, "../../escape", []byte("x"))}
 		}},
-		{"not from S3", func(in *sdk.CreateFunctionInput) {
+		{"was given no S3", func(in *sdk.CreateFunctionInput) {
 			in.Code = &types.FunctionCode{S3Bucket: aws.String("bucket"), S3Key: aws.String("key")}
 		}},
 		{"there is no file", func(in *sdk.CreateFunctionInput) {

@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -137,9 +136,9 @@ type configuration struct {
 func (f *function) configuration() *configuration {
 	c := f.config
 	out := &configuration{
-		FunctionName: c.Name, FunctionArn: f.arn, Version: latest,
+		FunctionName: c.Name, FunctionArn: f.arn, Version: f.version,
 		Runtime: c.Runtime, Role: c.Role, Handler: c.Handler, Description: c.Description,
-		Timeout: c.Timeout, MemorySize: c.MemorySize, CodeSize: f.size,
+		Timeout: c.Timeout, MemorySize: c.MemorySize, CodeSize: c.size, CodeSha256: c.sha256,
 		LastModified: f.lastModified.UTC().Format("2006-01-02T15:04:05.000-0700"),
 		RevisionId:   f.revision, State: "Active", LastUpdateStatus: "Successful", PackageType: "Zip",
 		Architectures:    c.Architectures,
@@ -155,24 +154,6 @@ func (f *function) configuration() *configuration {
 		out.Environment = &environmentConfig{c.Environment}
 	}
 	return out
-}
-
-// codeInput is where a function's code comes from.
-type codeInput struct {
-	// ZipFile holds a deployment package.
-	ZipFile []byte
-	// S3Bucket, S3Key and ImageUri are refused with a reason.
-	S3Bucket, S3Key, ImageUri json.RawMessage
-}
-
-func (c codeInput) check() error {
-	if c.S3Bucket != nil || c.S3Key != nil || c.ImageUri != nil {
-		return invalid("The embedded runtime takes code as a ZipFile, or from a local path in a template; not from S3 or from an image.")
-	}
-	if len(c.ZipFile) == 0 {
-		return invalid("Please provide a source for function code.")
-	}
-	return nil
 }
 
 func preconditionFailed() error {

@@ -15,6 +15,8 @@ const maxTail = 4096
 type stream struct {
 	sink                  func(function, environment string, line []byte)
 	function, environment string
+	// version of the function.
+	version string
 
 	mu sync.Mutex
 	// quiet says that nobody wants to know what the current invocation writes.
@@ -25,8 +27,8 @@ type stream struct {
 	bytes int
 }
 
-func newStream(sink func(string, string, []byte), function, environment string) *stream {
-	return &stream{sink: sink, function: function, environment: environment}
+func newStream(sink func(string, string, []byte), function, environment, version string) *stream {
+	return &stream{sink: sink, function: function, environment: environment, version: version}
 }
 
 // Write never fails.
@@ -71,7 +73,7 @@ func (l *stream) begin(id string, tail bool) {
 	if l.quiet = l.sink == nil && !tail; l.quiet {
 		return
 	}
-	l.write(fmt.Appendf(nil, "START RequestId: %s Version: %s\n", id, latest))
+	l.write(fmt.Appendf(nil, "START RequestId: %s Version: %s\n", id, l.version))
 }
 
 // end closes an invocation's part of the log.
