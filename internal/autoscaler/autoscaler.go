@@ -31,12 +31,15 @@ const (
 	// 250 or 300 that the account has for it, which is full again within a tick.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 	describeLimit = 200
-	// startsLimit is how many executions one tick starts, new and doubtful ones:
-	// each is about 350 bytes of the tick's answer, up to 600 with a long fleet
-	// name, and a state takes 256 KiB. An answer over that would never get through,
-	// and the reservations that it names with it.
+	// startsLimit is how many executions one answer names, new and doubtful ones:
+	// each is about 350 bytes of it, up to 600 with a long fleet name, and a state
+	// takes 256 KiB. An answer over that would never get through, and the
+	// reservations that it names with it. A tick that has more to start looks again.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 	startsLimit = 300
+	// moreWithin is how long after its start a tick looks again: an Express execution
+	// has five minutes, and the next tick does the rest.
+	moreWithin = 90 * time.Second
 	// tries of a tick that finds the registry changed under its hands.
 	tries = 4
 )
@@ -120,12 +123,20 @@ type Input struct {
 	Tick string `json:"tick"`
 	// Trigger is the event that started it.
 	Trigger json.RawMessage `json:"trigger"`
+	// Since is when it started, and Begun how many workers it has started since: an
+	// execution of an older definition, which looks once, says neither.
+	Since registry.Instant `json:"since"`
+	Begun int              `json:"begun"`
 }
 
 // Output of a tick. Every field is always there.
 type Output struct {
 	// Starts are the executions to start, new ones and doubtful ones.
 	Starts []Start `json:"starts"`
+	// Begun is how many new ones this tick has had with these, and More whether it
+	// has more to start: it looks again then.
+	Begun int  `json:"begun"`
+	More  bool `json:"more"`
 	// Reason says in plain words what was decided.
 	Reason string `json:"reason"`
 	// Starved, AtCap and OverBudget are the decision's signals.
@@ -219,7 +230,7 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, gate 
 	}
 	t.sayDrained()
 	again := t.doubtful()
-	t.policy.StepLimit = min(t.policy.StepLimit, startsLimit-len(again))
+	t.room(in.Begun, startsLimit-len(again))
 	observed, err := t.observe(ctx, depth)
 	if err != nil {
 		return Output{}, err
@@ -240,7 +251,7 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, gate 
 		t.notes += "; " + registry.Shorten(err.Error())
 	}
 	out := Output{
-		Starts: []Start{}, Reason: decision.Reason + t.notes,
+		Starts: []Start{}, Begun: in.Begun + len(reserved), More: decision.More && t.now.Sub(in.Since.Time()) < moreWithin, Reason: decision.Reason + t.notes,
 		Starved: decision.Starved, AtCap: decision.AtCap, OverBudget: decision.OverBudget,
 	}
 	for _, w := range append(again, reserved...) {
@@ -255,6 +266,15 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, gate 
 		out.Reason += "; not recorded: " + err.Error()
 	}
 	return out, nil
+}
+
+// room leaves room for the new workers that StepLimit leaves to this tick and its
+// answer to this look.
+func (t *tick) room(begun, answer int) {
+	t.policy.StepLimit, t.policy.Answer = max(0, t.policy.StepLimit-begun), answer
+	if answer <= 0 {
+		t.policy.StepLimit = 0
+	}
 }
 
 // observe is what scale.Decide gets to see.

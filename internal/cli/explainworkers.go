@@ -89,11 +89,11 @@ func findStepLimit(_ context.Context, e *evidence) *cause {
 		return nil
 	}
 	t := e.ticks[0]
-	if limit := e.settings.Policy.StepLimit; t.Started < limit || t.Wanted-t.Workers <= t.Started {
+	if !strings.Contains(t.Reason, "the step limit binds") {
 		return nil
 	}
 	return &cause{
-		Says:     fmt.Sprintf("the last tick started %d workers, as many as StepLimit allows, of %d that are missing: the next goes on", t.Started, t.Wanted-t.Workers),
+		Says:     fmt.Sprintf("the last tick started %d workers, as many as StepLimit, %d, allows, of %d that were missing: the next goes on", t.Started, e.settings.Policy.StepLimit, t.Wanted-t.Workers),
 		Evidence: []string{t.Reason}, Next: "muster wake " + e.fleet,
 	}
 }

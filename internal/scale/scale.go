@@ -41,6 +41,9 @@ type Policy struct {
 	Jobs bool
 	// StepLimit is the most workers that one tick starts.
 	StepLimit int
+	// Answer is the most that it starts before it looks again, in the same tick.
+	// Defaults to 0, which is StepLimit.
+	Answer int
 	// ScaleInHold is how long there must have been too many workers before some
 	// are told to drain. Defaults to 0, which is at once.
 	ScaleInHold time.Duration
@@ -156,6 +159,9 @@ type Decision struct {
 	Wanted int
 	// Start is how many new workers to start.
 	Start int
+	// More is true where the tick has more to start than its answer holds: it looks
+	// again once these are started.
+	More bool
 	// Parallelism of each worker to start.
 	Parallelism int
 	// Drain names the workers to send home, newest first.
@@ -288,6 +294,11 @@ func (d *Decision) start(o Observation, p Policy, serving, useful int, taken lim
 	free, quota := taken.left()
 	d.AtCap = d.AtCap || min(missing, useful) > free
 	d.Start = max(0, min(missing, free, p.StepLimit, useful))
+	if p.Answer > 0 && d.Start > p.Answer {
+		say("starting %d of %d, then more", p.Answer, d.Start)
+		d.Start, d.More = p.Answer, true
+		return
+	}
 	switch {
 	case d.Start == missing:
 		say("starting %d", d.Start)

@@ -1,8 +1,10 @@
 package scenario_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,13 +13,14 @@ import (
 
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/local/stepfunctions"
 	"github.com/musterq/muster/internal/registry"
 	"github.com/musterq/muster/internal/scenario"
 )
 
 const (
-	toStart     = "Assess > Anything to do? > Start workers > Start worker > "
+	toStart     = "Begin > Assess > Anything to do? > Start workers > Start worker > "
 	startFailed = "All started? > Starts failed"
 )
 
@@ -27,7 +30,7 @@ func tickTurns() []turn {
 		{
 			name:   "has nothing to do",
 			send:   []string{},
-			path:   "Assess > Anything to do? > Done",
+			path:   "Begin > Assess > Anything to do? > Done",
 			status: "SUCCEEDED",
 		},
 		{
@@ -36,21 +39,27 @@ func tickTurns() []turn {
 			status: "SUCCEEDED",
 		},
 		{
+			name:    "has more to start than its answer holds",
+			options: scenario.Options{Code: saysMoreOnce("autoscaler")},
+			path:    toStart + "Started > All started? > Assess > Anything to do? > Done",
+			status:  "SUCCEEDED",
+		},
+		{
 			name:   "cannot see the queue",
 			faults: []api.Fault{within("jobs-autoscaler", "sqs", "GetQueueAttributes", fails(403, "AccessDenied", "Access to the resource is denied."))},
-			path:   "Assess > Tick failed",
+			path:   "Begin > Assess > Tick failed",
 			status: "FAILED", failure: "AccessDenied",
 		},
 		{
 			name:   "cannot run its function",
 			faults: []api.Fault{invoke("jobs-autoscaler", throttled())},
-			path:   "Assess > Tick failed",
+			path:   "Begin > Assess > Tick failed",
 			status: "FAILED", failure: "Lambda.TooManyRequestsException",
 		},
 		{
 			name:   "its function does not answer in time",
 			faults: []api.Fault{invoke("jobs-autoscaler", api.Fault{Kind: api.DelayReply, For: 100 * time.Second})},
-			path:   "Assess > Tick failed",
+			path:   "Begin > Assess > Tick failed",
 			status: "FAILED", failure: "States.Timeout",
 		},
 		{
@@ -138,6 +147,23 @@ func tickTurns() []turn {
 			path:   toStart + "In doubt > " + startFailed,
 			status: "FAILED", failure: "Muster.StartsFailed", cause: `["StepFunctions.ExecutionAlreadyExistsException"]`,
 		},
+	}
+}
+
+// saysMoreOnce lets a tick's first answer say that there is more to start.
+func saysMoreOnce(function string) func(string, lambda.Func) lambda.Func {
+	return func(name string, f lambda.Func) lambda.Func {
+		if name != function {
+			return f
+		}
+		var said atomic.Bool
+		return func(ctx context.Context, event []byte) ([]byte, error) {
+			answer, err := f(ctx, event)
+			if err == nil && !said.Swap(true) {
+				answer = bytes.Replace(answer, []byte(`"more":false`), []byte(`"more":true`), 1)
+			}
+			return answer, err
+		}
 	}
 }
 

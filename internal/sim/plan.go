@@ -168,7 +168,7 @@ const standby = 90 * time.Second
 func (m Muster) stands(workers, places int, begin time.Duration) []Muster {
 	m.Policy.MaxConcurrency, m.Policy.Parallelism, m.Policy.MinWorkers = workers*places, places, workers
 	m.Policy.LambdaConcurrency, m.Policy.LambdaReserve, m.Policy.DrainWithin, m.Policy.MaxAge = 0, 0, 0, 0
-	m.Policy.StepLimit = min(300, max(100, workers))
+	m.Policy.StepLimit = min(1000, max(100, workers))
 	all := []Muster{m}
 	if begin >= standby {
 		m.Policy.MinWorkers, m.Policy.MessagesPerWorker, m.Policy.MaxAge = 0, 0, begin
