@@ -340,6 +340,19 @@ func (f *Fleet) Handled() int {
 	return len(f.handled)
 }
 
+// Repeated says how many of the messages sent were handled more than once.
+func (f *Fleet) Repeated() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	repeated := 0
+	for _, times := range f.handled {
+		if times > 1 {
+			repeated++
+		}
+	}
+	return repeated
+}
+
 // DeadLettered returns the IDs of the messages in the dead-letter queue.
 func (f *Fleet) DeadLettered() []string {
 	f.t.Helper()
