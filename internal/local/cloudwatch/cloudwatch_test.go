@@ -284,7 +284,7 @@ func TestRefusals(t *testing.T) {
 		{"PutMetricData", `{"Namespace":"Mine","MetricData":[{"MetricName":"n"}]}`, "MissingRequiredParameterException: The parameter MetricData.member.1.Value is required."},
 		{"PutMetricData", `{"Namespace":"Mine","MetricData":[{"MetricName":"n","Value":1e109}]}`, "InvalidParameterValueException: The value for parameter MetricData.member.1.Value is invalid."},
 		{"PutMetricData", `{"Namespace":"Mine","MetricData":[{"MetricName":"n","Value":1,"Values":[1]}]}`, "InvalidParameterCombinationException: The parameters MetricData.member.1.Value and MetricData.member.1.StatisticValues are mutually exclusive and you have specified both."},
-		{"GetMetricStatistics", `{}`, "UnknownOperationException: The embedded runtime does not know cloudwatch:GetMetricStatistics."},
+		{"PutAnomalyDetector", `{}`, "UnknownOperationException: The embedded runtime does not know cloudwatch:PutAnomalyDetector."},
 	} {
 		_, err := w.call(c.operation, c.input)
 		assert.EqualError(t, err, c.want)
@@ -306,16 +306,21 @@ func TestProvider(t *testing.T) {
 	assert.False(t, out.MetricAlarms[0].ActionsEnabled)
 }
 
+// client is the SDK's, which reaches the service in memory.
+func (w *world) client() *cloudwatch.Client {
+	transport := endpoint.Transport(endpoint.New(&api.Account{}, w.router))
+	return cloudwatch.New(cloudwatch.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://127.0.0.1:4100"),
+		Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret", ""),
+		HTTPClient:  &http.Client{Transport: transport},
+	})
+}
+
 func TestThroughTheSDK(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
 		defer w.service.Close()
-		transport := endpoint.Transport(endpoint.New(&api.Account{}, w.router))
-		client := cloudwatch.New(cloudwatch.Options{
-			Region: "us-east-1", BaseEndpoint: aws.String("http://127.0.0.1:4100"),
-			Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret", ""),
-			HTTPClient:  &http.Client{Transport: transport},
-		})
+		client := w.client()
 		for _, name := range []string{"a", "b"} {
 			_, err := client.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
 				AlarmName: &name, Namespace: aws.String("AWS/SQS"), MetricName: aws.String("ApproximateNumberOfMessagesVisible"),
@@ -348,7 +353,7 @@ func TestThroughTheSDK(t *testing.T) {
 			require.NoError(t, err)
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/20000101/us-east-1/monitoring/aws4_request, SignedHeaders=host, Signature=ab")
-			response, err := transport.RoundTrip(r)
+			response, err := endpoint.Transport(endpoint.New(&api.Account{}, w.router)).RoundTrip(r)
 			require.NoError(t, err)
 			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)

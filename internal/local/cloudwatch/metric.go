@@ -30,6 +30,7 @@ func (m metric) key() string {
 
 // series is a metric's data, by the minute in which it begins.
 type series struct {
+	metric
 	minutes map[int64]statistics
 	// billed is the last hour that was billed, in hours since 1970.
 	billed int64
@@ -69,16 +70,26 @@ func (s *Service) record(m metric, at time.Time, data statistics) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := m.key()
-	if s.series[key] == nil {
-		s.series[key] = &series{minutes: map[int64]statistics{}}
+	all := s.series[key]
+	if all == nil {
+		all = &series{metric: m, minutes: map[int64]statistics{}}
+		s.series[key] = all
 	}
-	if hour := at.Unix() / 3600; hour > s.series[key].billed && !strings.HasPrefix(m.namespace, "AWS/") {
-		s.series[key].billed = hour
+	if hour := at.Unix() / 3600; hour > all.billed && !strings.HasPrefix(m.namespace, "AWS/") {
+		all.billed = hour
 		s.router.Bill(api.Usage{Item: price.Metric, Quantity: time.Hour.Hours() / price.Month.Hours(), Resource: s.account.ARN("cloudwatch", "metric/"+m.namespace+"/"+m.name)})
 	}
 	minute := at.Truncate(resolution).Unix()
-	s.series[key].minutes[minute] = s.series[key].minutes[minute].plus(data)
+	before, known := all.minutes[minute]
+	all.minutes[minute] = before.plus(data)
+	if !known && len(all.minutes) > mostMinutes {
+		all.forget(s.oldest(time.Now()))
+	}
 }
+
+// mostMinutes is how many minutes of a metric may be kept before the oldest are
+// forgotten.
+const mostMinutes = int(2 * kept / resolution)
 
 // between summarises a metric from one time to another, both full minutes. The
 // caller holds s.mu.
@@ -92,15 +103,26 @@ func (s *Service) between(m metric, from, to time.Time) (statistics, bool) {
 	return all, all.count > 0
 }
 
-// forget drops data that no alarm will look at again. The caller holds s.mu.
-func (s *Service) forget(now time.Time) {
-	keep := maxSpan
+// oldest is the first minute that is kept: what can be read, and what alarms look
+// at. The caller holds s.mu.
+func (s *Service) oldest(now time.Time) int64 {
+	keep := kept
 	for _, a := range s.alarms {
 		keep = max(keep, time.Duration(a.attempted())*a.period())
 	}
-	oldest := now.Add(-keep - s.options.MetricDelay - resolution).Unix()
+	return now.Add(-keep - s.options.MetricDelay - resolution).Unix()
+}
+
+// forget drops the minutes before the oldest that is kept.
+func (d *series) forget(oldest int64) {
+	maps.DeleteFunc(d.minutes, func(minute int64, _ statistics) bool { return minute < oldest })
+}
+
+// forget drops data that is old. The caller holds s.mu.
+func (s *Service) forget(now time.Time) {
+	oldest := s.oldest(now)
 	for key, data := range s.series {
-		maps.DeleteFunc(data.minutes, func(minute int64, _ statistics) bool { return minute < oldest })
+		data.forget(oldest)
 		if len(data.minutes) == 0 {
 			delete(s.series, key)
 		}

@@ -194,5 +194,5 @@ func numberToCBOR(name string, n json.Number) (cbor.Value, error) {
 
 // isTimestamp goes by the names that CloudWatch gives its timestamps.
 func isTimestamp(name string) bool {
-	return strings.HasSuffix(name, "Timestamp") || slices.Contains([]string{"Timestamps", "StartTime", "EndTime"}, name)
+	return strings.HasSuffix(name, "Timestamp") || slices.Contains([]string{"Timestamps", "StartTime", "EndTime", "LastModified"}, name)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/price"
 )
 
 const (
@@ -39,7 +40,7 @@ type PublishOutput struct {
 // publish sends a message to all confirmed subscriptions of a topic. That one
 // cannot be delivered to does not fail it: SNS tries by itself, and tells the
 // topic's own metrics.
-func (s *Service) publish(ctx context.Context, _ api.Caller, in *PublishInput) (*PublishOutput, error) {
+func (s *Service) publish(ctx context.Context, caller api.Caller, in *PublishInput) (*PublishOutput, error) {
 	switch {
 	case in.Message == "":
 		return nil, invalid("Empty message")
@@ -62,6 +63,7 @@ func (s *Service) publish(ctx context.Context, _ api.Caller, in *PublishInput) (
 	if err != nil {
 		return nil, err
 	}
+	s.router.Bill(api.Usage{Item: price.Publish, Quantity: price.Chunks(len(in.Message)), Resource: in.TopicARN, Caller: caller})
 	out := &PublishOutput{uuid.NewString()}
 	// The publisher does not wait for the endpoints' permission.
 	ctx = context.WithoutCancel(ctx)
