@@ -7,11 +7,10 @@ import (
 	"runtime/debug"
 
 	"github.com/musterq/muster/internal/function"
-	"github.com/musterq/muster/internal/pump"
 )
 
 func main() {
-	debug.SetMemoryLimit(pump.MemoryLimit)
+	debug.SetMemoryLimit(function.PumpMemoryLimit(os.LookupEnv))
 	if err := function.Start(os.LookupEnv, function.Pump); err != nil {
 		fmt.Fprintln(os.Stderr, "pump:", err)
 		os.Exit(1)

@@ -1,10 +1,12 @@
 package arch
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	fleet "github.com/musterq/muster/cloudformation"
 	"github.com/musterq/muster/internal/pump"
@@ -14,9 +16,11 @@ import (
 // gives it.
 func TestThePumpKnowsItsMemory(t *testing.T) {
 	var properties struct {
-		MemorySize int `yaml:"MemorySize"`
+		MemorySize yaml.Node `yaml:"MemorySize"`
 	}
-	node := parseTemplate(t, fleet.Fleet).Resources["PumpFunction"].Properties
+	parsed := parseTemplate(t, fleet.Fleet)
+	node := parsed.Resources["PumpFunction"].Properties
 	require.NoError(t, node.Decode(&properties))
-	assert.Equal(t, pump.Memory, properties.MemorySize<<20)
+	assert.Equal(t, "!Ref PumpMemory", properties.MemorySize.Tag+" "+properties.MemorySize.Value)
+	assert.Equal(t, fmt.Sprint(pump.Memory>>20), *parsed.Parameters["PumpMemory"].Default)
 }

@@ -52,7 +52,15 @@ const process, transform = "arn:aws:lambda:us-east-1:123456789012:function:proce
 func TestOutputsResolve(t *testing.T) {
 	for name, parameters := range map[string]map[string]string{
 		"as small as may be": {"ProcessHandler": process},
-		"with all there is":  {"ProcessHandler": process, "TransformHandler": transform, "WakeAlarm": "true", "Lane": "steps"},
+		"with all there is": {
+			"ProcessHandler": process, "TransformHandler": transform, "WakeAlarm": "true", "Lane": "steps", "Enabled": "false",
+			"Tracing": "true", "LogBodies": "true", "Architecture": "x86_64", "PumpMemory": "1024",
+		},
+		"with a queue of another account": {
+			"ProcessHandler": process, "Mode": "callback", "WakeAlarm": "true",
+			"QueueArn": "arn:aws:sqs:eu-west-1:210987654321:jobs", "DeadLetterQueueArn": "arn:aws:sqs:eu-west-1:210987654321:dead",
+		},
+		"with a queue of this account that has no dead-letter queue": {"ProcessHandler": process, "WakeAlarm": "true", "QueueArn": "arn:aws:sqs:us-east-1:123456789012:jobs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all, err := outputs(t, string(fleet.Fleet), parameters)
@@ -70,11 +78,11 @@ func TestOutputsResolve(t *testing.T) {
 func TestOutputThatDoesNotResolve(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
 		"no such resource": {
-			"    Value: !Ref Queue\n", "    Value: !Ref Cue\n",
+			"    Value: !Ref Table\n", "    Value: !Ref Cue\n",
 			"Cue",
 		},
 		"no such attribute": {
-			"    Description: The queue's ARN.\n    Value: !GetAtt Queue.Arn", "    Description: The queue's ARN.\n    Value: !GetAtt Queue.Are",
+			"    Description: The queue's ARN.\n    Value: !If [MakesQueue, !GetAtt Queue.Arn", "    Description: The queue's ARN.\n    Value: !If [MakesQueue, !GetAtt Queue.Are",
 			"Are",
 		},
 		"a resource that is made under a condition only": {

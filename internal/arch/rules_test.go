@@ -37,30 +37,36 @@ const (
 
 // refusals are those of package fleet, by how they begin.
 var refusals = map[string]refused{
-	"ProcessHandler is empty":                                {by: map[string]string{"ProcessHandler": ""}},
-	"Target is %s and Lane is %s":                            {by: map[string]string{"Target": "codebuild", "JobArn": "arn", "Lane": "stream"}},
-	"Target is %s and Mode is async":                         {by: map[string]string{"Target": "codebuild", "JobArn": "arn", "Mode": "async"}},
-	"Target is %s and there are Routes":                      {by: map[string]string{"Target": "codebuild", "JobArn": "arn", "Routes": "[]"}},
-	"Target is %s and %s is empty":                           {by: map[string]string{"Target": "batch", "JobArn": "arn"}},
-	"Mode is callback and Lane is %s":                        {by: map[string]string{"Mode": "callback", "Lane": "stream"}},
-	"TransformMode is async":                                 {by: map[string]string{"TransformMode": "async"}},
-	"TransformMode is callback and Lane is %s":               {by: map[string]string{"TransformMode": "callback", "TransformHandler": transform, "Lane": "stream"}},
-	"TransformMode is callback and BodiesInState is never":   {by: map[string]string{"TransformMode": "callback", "TransformHandler": transform, "BodiesInState": "never"}},
-	"BodiesInState is never and ProcessTimeoutSeconds is %d": {left: numbers},
-	"the queue is FIFO and Mode is async":                    {by: map[string]string{"Fifo": "true", "Mode": "async"}},
-	"the queue is FIFO and BatchingWindowSeconds is %d":      {by: map[string]string{"Fifo": "true", "BatchingWindowSeconds": "5"}},
+	"ProcessHandler is empty":                                                          {by: map[string]string{"ProcessHandler": ""}},
+	"Target is %s and Lane is %s":                                                      {by: map[string]string{"Target": "codebuild", "JobArn": "arn", "Lane": "stream"}},
+	"Target is %s and Mode is async":                                                   {by: map[string]string{"Target": "codebuild", "JobArn": "arn", "Mode": "async"}},
+	"Target is %s and there are Routes":                                                {by: map[string]string{"Target": "codebuild", "JobArn": "arn", "Routes": "[]"}},
+	"Target is %s and %s is empty":                                                     {by: map[string]string{"Target": "batch", "JobArn": "arn"}},
+	"Mode is callback and Lane is %s":                                                  {by: map[string]string{"Mode": "callback", "Lane": "stream"}},
+	"TransformMode is async":                                                           {by: map[string]string{"TransformMode": "async"}},
+	"TransformMode is callback and Lane is %s":                                         {by: map[string]string{"TransformMode": "callback", "TransformHandler": transform, "Lane": "stream"}},
+	"TransformMode is callback and BodiesInState is never":                             {by: map[string]string{"TransformMode": "callback", "TransformHandler": transform, "BodiesInState": "never"}},
+	"BodiesInState is never and ProcessTimeoutSeconds is %d":                           {left: numbers},
+	"Fifo is false and the queue is %s, a FIFO queue":                                  {left: texts},
+	"Fifo is true and the queue is %s, no FIFO queue, whose name would end with .fifo": {left: texts},
+	"Mode %s, TransformMode %s or Target %s keeps messages of long tasks out of the queue for a while, and there is no dead-letter queue for those that failed too often": {by: map[string]string{"QueueArn": existing, "Mode": "callback"}},
+	"Unmatched is dead-letter and there is no dead-letter queue":                                                      {by: map[string]string{"QueueArn": existing, "Routes": "[]", "Unmatched": "dead-letter"}},
+	"the queue is FIFO and Mode is async":                                                                             {by: map[string]string{"Fifo": "true", "Mode": "async"}},
+	"the queue is FIFO and BatchingWindowSeconds is %d":                                                               {by: map[string]string{"Fifo": "true", "BatchingWindowSeconds": "5"}},
 	"the queue is FIFO and its tasks may take %d seconds, ProcessTimeoutSeconds and TransformTimeoutSeconds together": {left: numbers},
-	"ProcessTimeoutSeconds is %d and Mode is %s":             {left: numbers},
-	"ProcessTimeoutSeconds is %d":                            {left: pattern},
-	"TransformTimeoutSeconds is %d and TransformMode is %s":  {left: numbers},
-	"BatchSize is %d and Lane is %s":                         {by: map[string]string{"BatchSize": "11", "BatchingWindowSeconds": "5", "Lane": "steps"}},
-	"BatchSize is %d and BatchingWindowSeconds is 0":         {by: map[string]string{"BatchSize": "11"}},
-	"BatchingWindowSeconds is %d and Lane is %s":             {by: map[string]string{"BatchingWindowSeconds": "5", "Lane": "steps"}},
-	"Unmatched is %s and there are no Routes":                {by: map[string]string{"Unmatched": "drop"}},
-	"%s is %q, it must be one of %v":                         {left: pattern},
-	"DuplicateKey is %s and the queue is no FIFO queue":      {by: map[string]string{"DuplicateWindowSeconds": "60", "DuplicateKey": "deduplicationId"}},
-	"DuplicateWindowSeconds is %d and MaxReceiveCount is %d": {by: map[string]string{"DuplicateWindowSeconds": "60", "MaxReceiveCount": "1"}},
+	"ProcessTimeoutSeconds is %d and Mode is %s":                                                                      {left: numbers},
+	"ProcessTimeoutSeconds is %d":                                                                                     {left: pattern},
+	"TransformTimeoutSeconds is %d and TransformMode is %s":                                                           {left: numbers},
+	"BatchSize is %d and Lane is %s":                                                                                  {by: map[string]string{"BatchSize": "11", "BatchingWindowSeconds": "5", "Lane": "steps"}},
+	"BatchSize is %d and BatchingWindowSeconds is 0":                                                                  {by: map[string]string{"BatchSize": "11"}},
+	"BatchingWindowSeconds is %d and Lane is %s":                                                                      {by: map[string]string{"BatchingWindowSeconds": "5", "Lane": "steps"}},
+	"Unmatched is %s and there are no Routes":                                                                         {by: map[string]string{"Unmatched": "drop"}},
+	"%s is %q, it must be one of %v":                                                                                  {left: pattern},
+	"DuplicateKey is %s and the queue is no FIFO queue":                                                               {by: map[string]string{"DuplicateWindowSeconds": "60", "DuplicateKey": "deduplicationId"}},
+	"DuplicateWindowSeconds is %d and MaxReceiveCount is %d":                                                          {by: map[string]string{"DuplicateWindowSeconds": "60", "MaxReceiveCount": "1"}},
 }
+
+const existing, existingFifo, dead = "arn:aws:sqs:eu-west-1:123456789012:jobs", "arn:aws:sqs:eu-west-1:123456789012:jobs.fifo", "arn:aws:sqs:eu-west-1:123456789012:dead"
 
 // alone are the rules for what the functions do not get to see.
 var alone = []string{"TwoHandlers", "ALambdaFunctionOrAJob"}
@@ -134,6 +140,18 @@ func each(err error) []error {
 // settingsSay are the refusals of a fleet's settings that rules know too.
 func settingsSay(t require.TestingT, given map[string]string, variables map[string]string) []string {
 	c, err := function.AutoscalerConfig(func(name string) (string, bool) {
+		switch {
+		case name == "QUEUE_URL" || name == "DEAD_LETTER_URL":
+			// Only those that the fleet makes have one.
+			return map[bool]string{true: "of a resource"}[given["QueueArn"] == ""], true
+		case name == "QUEUE_ARN":
+			if given["QueueArn"] == "" {
+				return map[string]string{"true": existingFifo, "false": existing}[given["Fifo"]], true
+			}
+			return given["QueueArn"], true
+		case name == "DEAD_LETTER_ARN":
+			return given["DeadLetterQueueArn"], true
+		}
 		if value, ok := given[variables[name]]; ok {
 			return value, true
 		}
@@ -185,6 +203,7 @@ func TestRulesAgreeWithTheSettings(t *testing.T) {
 		"JobQueueArn": {"", "arn"}, "JobContainer": {"", "main"}, "JobSubnets": {"", "subnet-1"},
 		"Routes": {"", fmt.Sprintf(`[{"Handler":%q,"FilterCriteria":{"Filters":[{"Pattern":"{\"body\":{\"a\":[1]}}"}]}}]`, process)},
 	}
+	choices["QueueArn"], choices["DeadLetterQueueArn"] = []string{"", existing, existingFifo}, []string{"", dead}
 	rapid.Check(t, func(r *rapid.T) {
 		given := map[string]string{"ProcessHandler": process}
 		for _, q := range parsed.Parameters {
@@ -196,6 +215,9 @@ func TestRulesAgreeWithTheSettings(t *testing.T) {
 		}
 		if given["Target"] != "lambda" {
 			given["JobArn"] = "arn"
+		}
+		if given["QueueArn"] == "" {
+			given["DeadLetterQueueArn"] = ""
 		}
 		rules := slices.DeleteFunc(rulesSay(r, given), func(rule string) bool { return slices.Contains(alone, rule) })
 		if settings := settingsSay(r, given, variables); (len(rules) == 0) != (len(settings) == 0) {

@@ -83,10 +83,22 @@ func (t template) parameterViolations() []string {
 var unscoped = map[string]string{
 	"batch:DescribeJobs": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html",
 	// Any narrower scope hides composite alarms.
-	"cloudwatch:DescribeAlarms": "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
-	"states:SendTaskHeartbeat":  "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
-	"states:SendTaskSuccess":    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
-	"states:SendTaskFailure":    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
+	"cloudwatch:DescribeAlarms":     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
+	"logs:CreateLogDelivery":        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"logs:GetLogDelivery":           "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"logs:UpdateLogDelivery":        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"logs:DeleteLogDelivery":        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"logs:ListLogDeliveries":        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"logs:PutResourcePolicy":        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"logs:DescribeResourcePolicies": "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"logs:DescribeLogGroups":        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"xray:PutTraceSegments":         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+	"xray:PutTelemetryRecords":      "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+	"xray:GetSamplingRules":         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+	"xray:GetSamplingTargets":       "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+	"states:SendTaskHeartbeat":      "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
+	"states:SendTaskSuccess":        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
+	"states:SendTaskFailure":        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html",
 }
 
 // excused are the Resource nodes of statements that allow only actions which know
@@ -219,7 +231,7 @@ var wiring = map[string]func(function.Lookup) error{
 var words = map[string]string{
 	"LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync", "FIFO": "false",
 	"MAX_RECEIVE_COUNT": "5", "ROUTES": "", "UNMATCHED": "handler", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "small",
-	"SCALE_SCHEDULE": "", "GATE_ACTION": "hold",
+	"SCALE_SCHEDULE": "", "GATE_ACTION": "hold", "PUMP_MEMORY": "512",
 	"DRAIN_WITHIN_SECONDS": "0", "MAX_AGE_SECONDS": "0", "LAMBDA_CONCURRENCY": "0",
 }
 

@@ -30,6 +30,14 @@ const (
 	tickTakes, assessTakes, callTakes = 1.0, 0.5, 0.1
 )
 
+// pumpGB is the memory of a fleet's pump in GB.
+func pumpGB(s fleet.Settings) float64 {
+	if s.PumpMemory == 0 {
+		return PumpMemory
+	}
+	return float64(s.PumpMemory) / 1024
+}
+
 // RatesFor is what a fleet pays for what it does, as far as that shows in reports:
 // at the prices of us-east-1 on arm64, with messages below 64 KB. handlerMemory is
 // its handlers' memory in MB. What is not known is not in it: what handlers of async
@@ -79,7 +87,7 @@ func RatesFor(s fleet.Settings, p scale.Policy, handlerMemory int) scale.Rates {
 		// Report home, Orders?, Pump, Idle? of a shift; Go home, Home.
 		aShift := 4*price.Transition.Dollars + price.LambdaRequest.Dollars + 3*write
 		r.Worker += 2*price.Transition.Dollars + aShift
-		r.Second = PumpMemory*lambda + write/60 + read/60 + aShift/shift
+		r.Second = pumpGB(s)*lambda + write/60 + read/60 + aShift/shift
 	}
 	// Who is not busy looks for messages.
 	r.Second += idle

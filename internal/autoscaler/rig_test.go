@@ -72,12 +72,12 @@ func inBubble(t *testing.T, test func(r *rig)) {
 		require.NoError(t, err)
 		r.url = *q.QueueUrl
 		m, err := r.executions.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{
-			Name: aws.String("jobs-worker"), RoleArn: aws.String("arn:aws:iam::123456789012:role/worker"), Definition: aws.String(definition),
+			Name: aws.String("jobs-worker"), RoleArn: aws.String(runtime.IAM.Put("worker", []string{"states.amazonaws.com"})), Definition: aws.String(definition),
 		})
 		require.NoError(t, err)
 		r.config = autoscaler.Config{
 			Settings: fleet.Settings{
-				Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs",
+				Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs", DeadLetterURL: r.url + "-dead",
 				Lane: fleet.Stream, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync,
 				Process:   handler.Target{ARN: "arn:process", Timeout: 30 * time.Second},
 				Transform: handler.Target{ARN: "arn:transform", Timeout: 20 * time.Second},

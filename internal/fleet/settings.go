@@ -94,7 +94,8 @@ type Settings struct {
 	Bucket   string
 	QueueURL string
 	QueueARN string
-	// DeadLetterURL is the dead-letter queue's.
+	// DeadLetterURL is the dead-letter queue's. Empty where a queue that the fleet
+	// did not make has none.
 	DeadLetterURL string
 	// Fifo is true of a FIFO queue.
 	Fifo bool
@@ -138,6 +139,8 @@ type Settings struct {
 	DuplicateKey string
 
 	BodiesInState Bodies
+	// PumpMemory of the pump's function in MB. Defaults to 512.
+	PumpMemory int
 }
 
 // Waits says whether the state machine waits for the end of what a stage starts,

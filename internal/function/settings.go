@@ -11,6 +11,7 @@ import (
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
 	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/scale"
 )
 
@@ -98,11 +99,25 @@ func (s *settings) backoff() message.Backoff {
 	return b
 }
 
+// queueURL is that of a queue: of one that the fleet did not make only its ARN is
+// known. Empty where there is none.
+func (s *settings) queueURL(name, arn string) string {
+	if url := s.optional(name); url != "" || arn == "" {
+		return url
+	}
+	url, err := queue.URL(arn)
+	if err != nil {
+		s.errs = append(s.errs, fmt.Errorf("%s is missing: %w", name, err))
+	}
+	return url
+}
+
 // fleet reads what the template sets for every function alike.
 func (s *settings) fleet() fleet.Settings {
 	f := fleet.Settings{
 		Fleet: s.text("FLEET"), Table: s.text("TABLE"), Bucket: s.text("BUCKET"),
-		QueueURL: s.text("QUEUE_URL"), QueueARN: s.text("QUEUE_ARN"), DeadLetterURL: s.text("DEAD_LETTER_URL"), Fifo: s.text("FIFO") == "true",
+		QueueURL: s.queueURL("QUEUE_URL", s.optional("QUEUE_ARN")), QueueARN: s.text("QUEUE_ARN"),
+		DeadLetterURL: s.queueURL("DEAD_LETTER_URL", s.optional("DEAD_LETTER_ARN")), Fifo: s.text("FIFO") == "true",
 		Lane: fleet.Lane(s.text("LANE")), Target: fleet.Target(s.text("TARGET")),
 		Mode: fleet.Mode(s.text("MODE")), TransformMode: fleet.Mode(s.text("TRANSFORM_MODE")),
 		Process: s.target("PROCESS"), Transform: s.target("TRANSFORM"), Heartbeat: s.seconds("HEARTBEAT_SECONDS"),
@@ -110,7 +125,7 @@ func (s *settings) fleet() fleet.Settings {
 		Routes: s.optional("ROUTES"), Unmatched: fleet.Unmatched(s.text("UNMATCHED")),
 		MaxReceives: s.number("MAX_RECEIVE_COUNT"), Backoff: s.backoff(),
 		DuplicateWindow: s.seconds("DUPLICATE_WINDOW_SECONDS"), DuplicateKey: s.text("DUPLICATE_KEY"),
-		BodiesInState: fleet.Bodies(s.text("BODIES_IN_STATE")),
+		BodiesInState: fleet.Bodies(s.text("BODIES_IN_STATE")), PumpMemory: s.number("PUMP_MEMORY"),
 	}
 	if f.Target != fleet.Lambda {
 		// What processes has no handler, but a time-out.

@@ -24,7 +24,7 @@ import (
 var values = map[string]string{
 	"FLEET": "jobs", "TABLE": "muster", "BUCKET": "bodies", "LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync",
 	"QUEUE_URL": "http://127.0.0.1/123456789012/jobs", "QUEUE_ARN": "arn:aws:sqs:us-east-1:123456789012:jobs",
-	"DEAD_LETTER_URL": "http://127.0.0.1/123456789012/dead", "FIFO": "false",
+	"DEAD_LETTER_URL": "http://127.0.0.1/123456789012/dead", "PUMP_MEMORY": "513", "DEAD_LETTER_ARN": "arn:aws:sqs:us-east-1:123456789012:dead", "FIFO": "false",
 	"PROCESS_HANDLER": "arn:process", "PROCESS_TIMEOUT_SECONDS": "31", "TRANSFORM_HANDLER": "arn:transform", "TRANSFORM_TIMEOUT_SECONDS": "21",
 	"HEARTBEAT_SECONDS": "29", "BATCH_SIZE": "9", "BATCHING_WINDOW_SECONDS": "4", "IDLE_SECONDS": "61",
 	"ROUTES":    `[{"Handler":"arn:aws:lambda:us-east-1:123456789012:function:route","FilterCriteria":{"Filters":[{"Pattern":"{\"body\":[\"never\"]}"}]}}]`,
@@ -59,7 +59,7 @@ func TestSettings(t *testing.T) {
 			Heartbeat: 29 * time.Second, BatchSize: 9, BatchingWindow: 4 * time.Second, Idle: 61 * time.Second,
 			Routes: values["ROUTES"], Unmatched: fleet.ToHandler, MaxReceives: 6,
 			Backoff:         message.Backoff{Base: 2 * time.Second, Factor: 1.5, Max: 902 * time.Second},
-			DuplicateWindow: 77 * time.Second, DuplicateKey: "messageId", BodiesInState: fleet.NoBodies,
+			DuplicateWindow: 77 * time.Second, DuplicateKey: "messageId", BodiesInState: fleet.NoBodies, PumpMemory: 513,
 		},
 		Job: fleet.Job{
 			ARN: "arn:job", QueueARN: "arn:cluster", Container: "main", Subnets: []string{"a", "b"}, SecurityGroups: []string{},
@@ -143,9 +143,9 @@ func wired[F any](_ F, err error) error { return err }
 func TestErrorsNameEveryVariable(t *testing.T) {
 	const start = "the function's environment, which cloudformation/fleet.yaml sets: "
 	every := []string{
-		"FLEET", "TABLE", "BUCKET", "QUEUE_URL", "QUEUE_ARN", "DEAD_LETTER_URL", "FIFO", "LANE", "TARGET", "MODE", "TRANSFORM_MODE",
+		"FLEET", "TABLE", "BUCKET", "QUEUE_ARN", "FIFO", "LANE", "TARGET", "MODE", "TRANSFORM_MODE",
 		"HEARTBEAT_SECONDS", "BATCH_SIZE", "BATCHING_WINDOW_SECONDS", "IDLE_SECONDS", "UNMATCHED", "MAX_RECEIVE_COUNT",
-		"BACKOFF_BASE_SECONDS", "BACKOFF_FACTOR", "BACKOFF_MAX_SECONDS", "DUPLICATE_WINDOW_SECONDS", "DUPLICATE_KEY", "BODIES_IN_STATE",
+		"BACKOFF_BASE_SECONDS", "BACKOFF_FACTOR", "BACKOFF_MAX_SECONDS", "DUPLICATE_WINDOW_SECONDS", "DUPLICATE_KEY", "BODIES_IN_STATE", "PUMP_MEMORY",
 		"PROCESS_TIMEOUT_SECONDS",
 	}
 	for name, want := range map[string][]string{
@@ -235,6 +235,33 @@ func TestTheTemplateSetsWhatEachFunctionReads(t *testing.T) {
 				}
 			}
 			assert.Empty(t, unread, "the function has no use for them")
+		})
+	}
+}
+
+func TestQueuesThatTheFleetDidNotMake(t *testing.T) {
+	for name, c := range map[string]struct {
+		arn, url, err string
+	}{
+		"elsewhere": {"arn:aws:sqs:eu-west-1:210987654321:jobs.fifo", "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs.fifo", ""},
+		"in China":  {"arn:aws-cn:sqs:cn-north-1:210987654321:jobs", "https://sqs.cn-north-1.amazonaws.com.cn/210987654321/jobs", ""},
+		"no queue":  {"arn:aws:sns:eu-west-1:210987654321:jobs", "", `QUEUE_URL is missing: "arn:aws:sns:eu-west-1:210987654321:jobs" is not the ARN of a queue: arn:aws:sqs:REGION:ACCOUNT:NAME`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			variables := maps.Clone(values)
+			variables["QUEUE_ARN"] = c.arn
+			for _, made := range []string{"QUEUE_URL", "DEAD_LETTER_URL", "DEAD_LETTER_ARN"} {
+				delete(variables, made)
+			}
+			s := settings{lookup: in(variables)}
+			f := s.fleet()
+			assert.Equal(t, c.url, f.QueueURL)
+			assert.Empty(t, f.DeadLetterURL)
+			if c.err != "" {
+				assert.ErrorContains(t, s.err(), c.err)
+			} else {
+				assert.NoError(t, s.err())
+			}
 		})
 	}
 }

@@ -84,6 +84,13 @@ func Pump(cfg aws.Config, lookup Lookup) (func(context.Context, pump.Input) (pum
 	}), nil
 }
 
+// PumpMemoryLimit is from where on the pump's garbage is collected whatever it
+// costs, in bytes. What is wrong with the environment [Pump] tells.
+func PumpMemoryLimit(lookup Lookup) int64 {
+	s := settings{lookup: lookup}
+	return pump.MemoryLimit(fleet.Settings{PumpMemory: s.number("PUMP_MEMORY")})
+}
+
 // Poll receives a batch for a worker of the steps lane: the Poll state.
 func Poll(cfg aws.Config, lookup Lookup) (func(context.Context, steps.PollInput) (steps.Batch, error), error) {
 	s := settings{lookup: lookup}

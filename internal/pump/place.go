@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/message"
 )
 
@@ -22,22 +23,34 @@ const (
 	maxMessage = 1 << 20
 	// overhead of a message in memory, beside its body and attributes.
 	overhead = 2 << 10
-	// room is how many bytes of messages a worker holds at once, those of
-	// receives that are under way counted as if each were SQS's largest. Of each
-	// byte there are up to five copies: as it was received, as it is encoded (twice
-	// as long, with escapes), in the transform handler's reply and as that is read.
-	// That makes 320 MB of [Memory]. What does not fit waits in the queue: so any
-	// Parallelism works with events of 6 MB, though not all of its places may hold
-	// one at once.
-	room = 64 << 20
+	// copies of each byte of a message there are at most: as it was received, as it
+	// is encoded (twice as long, with escapes), in the transform handler's reply and
+	// as that is read.
+	copies = 5
+	// base is the memory that is left for all else, in bytes.
+	base = 192 << 20
 )
 
-// Memory is what the template gives the pump's function, in bytes, and
-// MemoryLimit from where on its garbage is collected whatever it costs.
-const (
-	Memory      = 512 << 20
-	MemoryLimit = Memory * 85 / 100
-)
+// Memory is what the template gives the pump's function unless it is told
+// another, in bytes.
+const Memory = 512 << 20
+
+// memoryOf is what the function of a fleet's pump has, in bytes.
+func memoryOf(c fleet.Settings) int64 {
+	if c.PumpMemory == 0 {
+		return Memory
+	}
+	return int64(c.PumpMemory) << 20
+}
+
+// MemoryLimit is from where on garbage is collected whatever it costs, in bytes.
+func MemoryLimit(c fleet.Settings) int64 { return memoryOf(c) * 85 / 100 }
+
+// room is how many bytes of messages a worker holds at once, those of receives
+// that are under way counted as if each were SQS's largest. What does not fit
+// waits in the queue: so any Parallelism works with events of 6 MB, though not all
+// of its places may hold one at once.
+func room(c fleet.Settings) int64 { return (memoryOf(c) - base) / copies }
 
 // weight is the memory that a message takes.
 func weight(r message.Record) int64 { return int64(overhead + text(r)) }

@@ -83,11 +83,17 @@ const (
 
 // Validate refuses what cannot work in the stream lane.
 func Validate(c fleet.Settings) error {
+	if c.PumpMemory != 0 && c.PumpMemory < leastMemory {
+		return fmt.Errorf("PumpMemory is %d: one receive may bring 10 MiB, of which there are %d copies; use at least %d", c.PumpMemory, copies, leastMemory)
+	}
 	if most, takes := ShiftLength-settleMargin-lease, invocations(c); takes > most {
 		return fmt.Errorf("handlers with time-outs of %s together are too slow for the stream lane, whose shifts leave %s: lower ProcessTimeoutSeconds and TransformTimeoutSeconds to the handlers' own, or use Lane steps", takes, most)
 	}
 	return nil
 }
+
+// leastMemory lets a receive of ten of SQS's largest messages fit.
+const leastMemory = 256
 
 // invocations is how long both handlers of an event are waited for at most.
 func invocations(c fleet.Settings) time.Duration {
@@ -206,7 +212,7 @@ func (p *Pump) Shift(ctx context.Context, token string, in Input) (Output, error
 		end:      now.Add(ShiftLength),
 		lastWork: now,
 		hand:     newHand(p.queue),
-		room:     semaphore.NewWeighted(room),
+		room:     semaphore.NewWeighted(room(p.config)),
 		scouting: make(chan struct{}, 1),
 	}
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(s.end.Add(settleMargin)) {

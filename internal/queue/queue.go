@@ -35,6 +35,20 @@ func New(cfg aws.Config, url, arn string) *Queue {
 	return &Queue{client: sqs.NewFromConfig(cfg), url: url, arn: arn, region: region}
 }
 
+// URL is that of the queue with that ARN.
+// https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+func URL(arn string) (string, error) {
+	parts := strings.Split(arn, ":")
+	if len(parts) != 6 || parts[2] != "sqs" {
+		return "", fmt.Errorf("%q is not the ARN of a queue: arn:aws:sqs:REGION:ACCOUNT:NAME", arn)
+	}
+	suffix := "amazonaws.com"
+	if parts[1] == "aws-cn" {
+		suffix = "amazonaws.com.cn"
+	}
+	return "https://sqs." + parts[3] + "." + suffix + "/" + parts[4] + "/" + parts[5], nil
+}
+
 // Depth is how many messages the queue holds, approximately.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 type Depth struct {

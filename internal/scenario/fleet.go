@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"path"
 	"slices"
@@ -270,18 +269,6 @@ func (f *Fleet) Peak() int {
 	return f.peak
 }
 
-// Takes is a handler that takes a while and succeeds.
-func Takes(d time.Duration) Handler {
-	return func(ctx context.Context, _ message.Event) (any, error) {
-		select {
-		case <-time.After(d):
-			return nil, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
 // Send puts messages on the fleet's queue.
 func (f *Fleet) Send(bodies ...string) {
 	f.t.Helper()
@@ -496,16 +483,4 @@ func (f *Fleet) Path(executionARN string) (states []string, status sfntypes.Exec
 func (f *Fleet) Close() {
 	require.NoError(f.t, f.Runtime.Close())
 	time.Sleep(10 * time.Minute)
-}
-
-// TakesUpTo is a handler that takes a random time and succeeds.
-func TakesUpTo(most time.Duration, seed uint64) Handler {
-	var mu sync.Mutex
-	random := rand.New(rand.NewPCG(seed, 2))
-	return func(ctx context.Context, e message.Event) (any, error) {
-		mu.Lock()
-		d := time.Duration(random.Int64N(int64(most)))
-		mu.Unlock()
-		return Takes(d)(ctx, e)
-	}
 }
