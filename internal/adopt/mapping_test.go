@@ -37,7 +37,7 @@ func account(t *testing.T, timeout int, queue map[string]string) *local.Runtime 
 	}
 	_, err = sqs.NewFromConfig(r.Config()).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: queue})
 	require.NoError(t, err)
-	require.NoError(t, r.Lambda.Put(locallambda.Function{Name: "handler", Timeout: timeout, Role: "role", Code: locallambda.Func(nil)}))
+	require.NoError(t, r.Lambda.Put(locallambda.Function{Name: "handler", Timeout: timeout, Role: r.IAM.Put("handler", []string{"lambda.amazonaws.com"}, "sqs:*"), Code: locallambda.Func(nil)}))
 	return r
 }
 

@@ -100,7 +100,7 @@ func (j *job) make(ctx context.Context, r *local.Runtime, o fleetOptions) error 
 		return usage(fmt.Errorf("--job: %w", err))
 	}
 	_, err = sfn.NewFromConfig(r.Config()).CreateStateMachine(ctx, &sfn.CreateStateMachineInput{
-		Name: aws.String(jobName), RoleArn: aws.String("arn:aws:iam::" + r.Account.ID + ":role/" + jobName),
+		Name: aws.String(jobName), RoleArn: aws.String(r.IAM.Put(jobName, []string{"states.amazonaws.com"}, "lambda:InvokeFunction")),
 		Definition: aws.String(fmt.Sprintf(jobDefinition, r.Account.ARN("lambda", "function:"+jobName))),
 	})
 	if err != nil {

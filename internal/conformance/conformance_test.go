@@ -36,7 +36,7 @@ func TestProcesses(t *testing.T) {
 	runtime, err := local.Start(local.Options{Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
-	target := conformance.Endpoint(runtime.Account.Endpoint, runtime.Account.Region, *role)
+	target := conformance.Endpoint(runtime.Account.Endpoint, runtime.Account.Region, assumable(runtime))
 	target.Select = func(c conformance.Case) bool { return c.Process }
 	conformance.Run(t, target)
 }

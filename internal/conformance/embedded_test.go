@@ -15,6 +15,11 @@ import (
 	"github.com/musterq/muster/internal/local/lambda"
 )
 
+// assumable makes a role that functions and state machines may assume.
+func assumable(r *local.Runtime) (arn string) {
+	return r.IAM.Put("conformance", []string{"lambda.amazonaws.com", "states.amazonaws.com", "events.amazonaws.com"}, "*")
+}
+
 // embedded is the embedded runtime, in memory and virtual time, with the fixture
 // as a Go function.
 func embedded() conformance.Target {
@@ -29,7 +34,7 @@ func embedded() conformance.Target {
 		}, nil))
 		return conformance.Account{
 			Config:  runtime.Config(),
-			RoleARN: "arn:aws:iam::" + runtime.Account.ID + ":role/conformance",
+			RoleARN: assumable(runtime),
 			Deploy: func(t *testing.T, f conformance.Function) string {
 				require.NoError(t, runtime.Lambda.Put(lambda.Function{
 					Name: f.Name, Code: lambda.Func(handler.Invoke), Timeout: int(f.Timeout), MemorySize: int(f.Memory),

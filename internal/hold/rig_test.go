@@ -65,7 +65,7 @@ func inBubble(t *testing.T, test func(r *rig)) {
 		_, err = r.objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("bodies")})
 		require.NoError(t, err)
 		m, err := r.executions.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{
-			Name: aws.String("jobs-worker"), RoleArn: aws.String("arn:aws:iam::123456789012:role/worker"),
+			Name: aws.String("jobs-worker"), RoleArn: aws.String(runtime.IAM.Put("worker", []string{"states.amazonaws.com"})),
 			Definition: aws.String(`{"StartAt":"Run","States":{"Run":{"Type":"Wait","Seconds":10000000,"End":true}}}`),
 		})
 		require.NoError(t, err)

@@ -38,7 +38,7 @@ func TestJobs(t *testing.T) {
 		}
 		definition, err := json.Marshal(`{"StartAt":"S","States":{"S":{"Type":"Task","Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"TaskDefinition":"work"},"End":true}}}`)
 		require.NoError(t, err)
-		machine := call("CreateStateMachine", `{"name":"m","roleArn":"arn:aws:iam::123456789012:role/r","definition":`+string(definition)+`}`)["stateMachineArn"].(string)
+		machine := call("CreateStateMachine", `{"name":"m","roleArn":"`+runtime.IAM.Put("r", []string{"states.amazonaws.com"}, "ecs:*", "events:*")+`","definition":`+string(definition)+`}`)["stateMachineArn"].(string)
 		execution := call("StartExecution", `{"stateMachineArn":"`+machine+`","name":"e"}`)["executionArn"].(string)
 		time.Sleep(41 * time.Minute)
 		out := call("DescribeExecution", `{"executionArn":"`+execution+`"}`)

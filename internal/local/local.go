@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/musterq/muster/internal/local/access"
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/cloudformation"
 	"github.com/musterq/muster/internal/local/cloudwatch"
@@ -60,6 +61,8 @@ type Options struct {
 	CloudWatch cloudwatch.Options
 	// Jobs has the commands that run as ECS tasks, Batch jobs and CodeBuild builds.
 	Jobs jobs.Options
+	// IAM tunes the enforcement of policies.
+	IAM access.Options
 }
 
 // Runtime is a running account.
@@ -81,6 +84,7 @@ type Runtime struct {
 	Meter          *meter.Meter
 
 	options Options
+	access  *access.Authorizer
 	handler http.Handler
 	stop    context.CancelFunc
 	served  chan error
@@ -141,6 +145,7 @@ func Start(o Options) (*Runtime, error) {
 	) {
 		router.Add(s)
 	}
+	r.enforce()
 	r.handler = endpoint.New(account, router)
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
@@ -215,5 +220,6 @@ func (r *Runtime) providers() map[string]api.Provider {
 	} {
 		maps.Copy(all, p)
 	}
+	all["AWS::Lambda::Function"] = r.functionsRole(all["AWS::Lambda::Function"])
 	return r.Meter.Providers(all)
 }

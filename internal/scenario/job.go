@@ -61,7 +61,7 @@ func (f *Fleet) jobParameters(target, mode string) map[string]string {
 			definition = childWithToken
 		}
 		_, err := sfn.NewFromConfig(f.Config()).CreateStateMachine(context.Background(), &sfn.CreateStateMachineInput{
-			Name: aws.String(jobName), Definition: &definition, RoleArn: aws.String("arn:aws:iam::" + f.Account.ID + ":role/work"),
+			Name: aws.String(jobName), Definition: &definition, RoleArn: aws.String(f.IAM.Put("work", []string{"states.amazonaws.com"}, "lambda:InvokeFunction")),
 		})
 		require.NoError(f.t, err)
 		parameters["JobArn"] = f.Account.ARN("states", "stateMachine:"+jobName)

@@ -98,7 +98,7 @@ func (s *Service) createManagedPolicy(r api.ResourceRequest, p *ManagedPolicyPro
 		return api.Resource{}, err
 	}
 	if len(p.PolicyDocument) > maxManagedPolicy {
-		return api.Resource{}, &api.Error{Code: "LimitExceeded", Message: "Cannot exceed quota for PolicySize: 6144", Status: 409}
+		return api.Resource{}, policyTooLarge()
 	}
 	policy := Policy{Name: name, ARN: s.arn("policy", path, name), Document: document}
 	s.mu.Lock()
@@ -111,4 +111,8 @@ func (s *Service) createManagedPolicy(r api.ResourceRequest, p *ManagedPolicyPro
 	}
 	s.managed[policy.ARN] = &policy
 	return api.Resource{Ref: policy.ARN, Attributes: map[string]string{"PolicyArn": policy.ARN, "PolicyId": uniqueID("ANPA", policy.ARN)}}, nil
+}
+
+func policyTooLarge() error {
+	return &api.Error{Code: "LimitExceeded", Message: "Cannot exceed quota for PolicySize: 6144", Status: 409}
 }

@@ -186,6 +186,9 @@ type Verdict struct {
 	Why string
 }
 
+// DeniedByResource is why a request is refused that a resource's policy denies.
+const DeniedByResource = "with an explicit deny in a resource-based policy"
+
 // Evaluate decides about a request, whose resource belongs to the account owner.
 //
 // Within one account the role's policies or the resource's allow, across accounts
@@ -210,7 +213,7 @@ func Evaluate(q *Request, who Requester, owner string, p Policies) Verdict {
 	case identity.deny:
 		return Verdict{Why: "with an explicit deny in an identity-based policy"}
 	case denied:
-		return Verdict{Why: "with an explicit deny in a resource-based policy"}
+		return Verdict{Why: DeniedByResource}
 	case bound.deny:
 		return Verdict{Why: "with an explicit deny in a permissions boundary"}
 	}

@@ -13,9 +13,18 @@ import (
 // Providers make the resources that a template declares.
 func (s *Service) Providers() map[string]api.Provider {
 	return map[string]api.Provider{
-		"AWS::IAM::Role":          {Create: provide(s, "CreateRole", s.createRole)},
-		"AWS::IAM::Policy":        {Create: provide(s, "PutRolePolicy", s.putPolicy)},
-		"AWS::IAM::ManagedPolicy": {Create: provide(s, "CreatePolicy", s.createManagedPolicy)},
+		"AWS::IAM::Role": {
+			Create: provide(s, "CreateRole", s.createRole), Update: change(s, "UpdateRole", s.changeRole),
+			Delete: remove(s, "DeleteRole", s.removeRole), Replaced: []string{"Path", "RoleName"},
+		},
+		"AWS::IAM::Policy": {
+			Create: provide(s, "PutRolePolicy", s.putPolicy), Update: change(s, "PutRolePolicy", s.changePolicy),
+			Delete: remove(s, "DeleteRolePolicy", s.removePolicy),
+		},
+		"AWS::IAM::ManagedPolicy": {
+			Create: provide(s, "CreatePolicy", s.createManagedPolicy), Update: change(s, "CreatePolicyVersion", s.changeManagedPolicy),
+			Delete: remove(s, "DeletePolicy", s.removeManagedPolicy), Replaced: []string{"Description", "ManagedPolicyName", "Path"},
+		},
 	}
 }
 
@@ -79,6 +88,47 @@ const (
 )
 
 func (s *Service) createRole(r api.ResourceRequest, p *RoleProperties) (api.Resource, error) {
+	role, err := s.newRole(r, p)
+	if err != nil {
+		return api.Resource{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.roles[role.Name]; ok {
+		return api.Resource{}, &api.Error{Code: "EntityAlreadyExists", Message: "Role with name " + role.Name + " already exists.", Status: 409}
+	}
+	if err := s.attachManaged(role, p); err != nil {
+		return api.Resource{}, err
+	}
+	s.roles[role.Name] = role
+	s.changes.Add(1)
+	return role.resource(), nil
+}
+
+func (r *Role) resource() api.Resource {
+	return api.Resource{Ref: r.Name, Attributes: map[string]string{"Arn": r.ARN, "RoleId": r.ID}}
+}
+
+// attachManaged gives a role the managed policies that its own properties name.
+// The lock is held.
+func (s *Service) attachManaged(role *Role, p *RoleProperties) error {
+	for _, arn := range p.ManagedPolicyArns {
+		policy, err := s.attachable(arn)
+		if err != nil {
+			return err
+		}
+		role.Policies = append(role.Policies, *policy)
+	}
+	if p.PermissionsBoundary == "" {
+		return nil
+	}
+	var err error
+	role.Boundary, err = s.attachable(p.PermissionsBoundary)
+	return err
+}
+
+// newRole is a role as its properties have it, without managed policies.
+func (s *Service) newRole(r api.ResourceRequest, p *RoleProperties) (*Role, error) {
 	role := &Role{
 		Name: p.RoleName, Path: p.Path, Description: p.Description, MaxSessionDuration: p.MaxSessionDuration, Tags: map[string]string{},
 		Stack: r.Stack, LogicalID: r.LogicalID,
@@ -93,56 +143,36 @@ func (s *Service) createRole(r api.ResourceRequest, p *RoleProperties) (api.Reso
 		role.MaxSessionDuration = hour
 	}
 	if err := checkName("roleName", role.Name, maxRoleName); err != nil {
-		return api.Resource{}, err
+		return nil, err
 	}
 	if err := checkPath(role.Path); err != nil {
-		return api.Resource{}, err
+		return nil, err
 	}
 	if role.MaxSessionDuration < hour || role.MaxSessionDuration > maxSession {
-		return api.Resource{}, api.Errorf("ValidationError", "1 validation error detected: Value '%d' at 'maxSessionDuration' failed to satisfy constraint: Member must have value between %d and %d", role.MaxSessionDuration, hour, maxSession)
+		return nil, api.Errorf("ValidationError", "1 validation error detected: Value '%d' at 'maxSessionDuration' failed to satisfy constraint: Member must have value between %d and %d", role.MaxSessionDuration, hour, maxSession)
 	}
 	for _, t := range p.Tags {
 		role.Tags[t.Key] = t.Value
 	}
 	if len(p.AssumeRolePolicyDocument) == 0 {
-		return api.Resource{}, api.Errorf("ValidationError", "1 validation error detected: Value null at 'assumeRolePolicyDocument' failed to satisfy constraint: Member must not be null")
+		return nil, api.Errorf("ValidationError", "1 validation error detected: Value null at 'assumeRolePolicyDocument' failed to satisfy constraint: Member must not be null")
 	}
 	if len(p.AssumeRolePolicyDocument) > maxTrustPolicy {
-		return api.Resource{}, api.Errorf("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: %d", maxTrustPolicy)
+		return nil, api.Errorf("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: %d", maxTrustPolicy)
 	}
 	var err error
 	if role.Trust, err = ParseTrustPolicy(p.AssumeRolePolicyDocument); err != nil {
-		return api.Resource{}, err
+		return nil, err
 	}
 	if err := s.checkKeys(role.Trust); err != nil {
-		return api.Resource{}, err
+		return nil, err
 	}
 	if err := s.inline(role, p.Policies); err != nil {
-		return api.Resource{}, err
+		return nil, err
 	}
 	role.ARN = s.arn("role", role.Path, role.Name)
 	role.ID = uniqueID("AROA", role.ARN)
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.roles[role.Name]; ok {
-		return api.Resource{}, &api.Error{Code: "EntityAlreadyExists", Message: "Role with name " + role.Name + " already exists.", Status: 409}
-	}
-	for _, arn := range p.ManagedPolicyArns {
-		policy, err := s.attachable(arn)
-		if err != nil {
-			return api.Resource{}, err
-		}
-		role.Policies = append(role.Policies, *policy)
-	}
-	if p.PermissionsBoundary != "" {
-		if role.Boundary, err = s.attachable(p.PermissionsBoundary); err != nil {
-			return api.Resource{}, err
-		}
-	}
-	s.roles[role.Name] = role
-	s.changes.Add(1)
-	return api.Resource{Ref: role.Name, Attributes: map[string]string{"Arn": role.ARN, "RoleId": role.ID}}, nil
+	return role, nil
 }
 
 // inline adds a role's own policies.

@@ -34,6 +34,9 @@ type Options struct {
 	// Containers are the names of the containers of task definitions, by family.
 	// Defaults to the family's own name.
 	Containers map[string]string
+	// Roles are the ARNs of the roles of task definitions, by family: who runs a
+	// task must be allowed to pass them.
+	Roles map[string][]string
 	// Logs receives each line that a command writes, without its line end, with
 	// the name that it is registered under and the task's ARN, the job's or the
 	// build's ID. The slice is the callee's only during the call. Defaults to

@@ -64,7 +64,7 @@ func newSourceWith(t *testing.T, timeout int, attributes map[string]string, opti
 	made, err := s.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
 	require.NoError(t, err)
 	s.url = *made.QueueUrl
-	require.NoError(t, runtime.Lambda.Put(lambda.Function{Name: "handler", Timeout: timeout, Role: "arn:aws:iam::123456789012:role/handler", Code: lambda.Func(s.handle)}))
+	require.NoError(t, runtime.Lambda.Put(lambda.Function{Name: "handler", Timeout: timeout, Role: runtime.IAM.Put("handler", []string{"lambda.amazonaws.com"}, "sqs:*"), Code: lambda.Func(s.handle)}))
 	return s
 }
 
@@ -392,7 +392,7 @@ func TestMappingIsRefused(t *testing.T) {
 		}
 		_, err := s.sqs.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: &s.url, Attributes: map[string]string{"VisibilityTimeout": "59"}})
 		require.NoError(t, err)
-		require.NoError(t, s.runtime.Lambda.Put(lambda.Function{Name: "other", Timeout: 60, Role: "r", Code: lambda.Func(s.handle)}))
+		require.NoError(t, s.runtime.Lambda.Put(lambda.Function{Name: "other", Timeout: 60, Role: s.runtime.IAM.Put("other", []string{"lambda.amazonaws.com"}, "sqs:*"), Code: lambda.Func(s.handle)}))
 		in := &sdk.CreateEventSourceMappingInput{EventSourceArn: &s.arn, FunctionName: aws.String("other")}
 		_, err = s.lambda.CreateEventSourceMapping(t.Context(), in)
 		assert.ErrorContains(t, err, "Queue visibility timeout: 59 seconds is less than Function timeout: 60 seconds")
@@ -414,7 +414,7 @@ func TestMappingsAreListedAndDeleted(t *testing.T) {
 		uuid := s.attach(nil)
 		for i := range 3 {
 			name := fmt.Sprint("other", i)
-			require.NoError(t, s.runtime.Lambda.Put(lambda.Function{Name: name, Role: "r", Code: lambda.Func(s.handle)}))
+			require.NoError(t, s.runtime.Lambda.Put(lambda.Function{Name: name, Role: s.runtime.IAM.Put("other", []string{"lambda.amazonaws.com"}, "sqs:*"), Code: lambda.Func(s.handle)}))
 			s.attach(func(in *sdk.CreateEventSourceMappingInput) { in.FunctionName = &name })
 		}
 		count := func(in *sdk.ListEventSourceMappingsInput) (n int) {

@@ -61,8 +61,15 @@ func (s *Service) API() api.Service {
 // Providers make the resources of templates.
 func (s *Service) Providers() map[string]api.Provider {
 	return map[string]api.Provider{
-		"AWS::S3::Bucket":       {Create: s.provideBucket},
-		"AWS::S3::BucketPolicy": {Create: s.providePolicy},
+		"AWS::S3::Bucket": {
+			Create: s.provideBucket, Update: s.changeBucket, Delete: s.removeBucket, Replaced: []string{"BucketName"},
+		},
+		"AWS::S3::BucketPolicy": {
+			Create: s.providePolicy, Delete: s.removePolicy, Replaced: []string{"Bucket"},
+			Update: func(ctx context.Context, r api.ResourceRequest, _ api.Existing) (api.Resource, error) {
+				return s.providePolicy(ctx, r)
+			},
+		},
 	}
 }
 
@@ -74,6 +81,18 @@ func (s *Service) Policy(bucket string) []byte {
 		return b.policy
 	}
 	return nil
+}
+
+// Exists tells whether a bucket has an object.
+func (s *Service) Exists(bucket, key string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	b := s.buckets[bucket]
+	if b == nil {
+		return false
+	}
+	_, ok := b.get(key, time.Now())
+	return ok
 }
 
 // do runs a typed operation through the router, as api.Op does for JSON.
