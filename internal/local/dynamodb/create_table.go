@@ -75,10 +75,7 @@ func (s *Service) newTable(in CreateTableInput) (*table, error) {
 	if len(in.GlobalSecondaryIndexes)+len(in.LocalSecondaryIndexes) > 0 {
 		return nil, invalidParameter("The embedded runtime has no secondary indexes.")
 	}
-	if err := oneOf(in.TableClass, "tableClass", "STANDARD", "STANDARD_INFREQUENT_ACCESS"); err != nil {
-		return nil, err
-	}
-	if err := in.checkBilling(); err != nil {
+	if err := in.checkSettings(); err != nil {
 		return nil, err
 	}
 	schema, err := in.schema()
@@ -114,6 +111,14 @@ func (s *Service) newID() string {
 }
 
 func (in CreateTableInput) onDemand() bool { return in.BillingMode == "PAY_PER_REQUEST" }
+
+// checkSettings checks what can be changed of a table.
+func (in CreateTableInput) checkSettings() error {
+	if err := oneOf(in.TableClass, "tableClass", "STANDARD", "STANDARD_INFREQUENT_ACCESS"); err != nil {
+		return err
+	}
+	return in.checkBilling()
+}
 
 func (in CreateTableInput) checkBilling() error {
 	if err := oneOf(in.BillingMode, "billingMode", "PROVISIONED", "PAY_PER_REQUEST"); err != nil {

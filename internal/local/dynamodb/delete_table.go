@@ -18,7 +18,10 @@ func (s *Service) deleteTable(_ context.Context, _ api.Caller, in *TableInput) (
 	if err != nil {
 		return nil, err
 	}
-	if t.input.DeletionProtectionEnabled {
+	t.mu.Lock()
+	protected := t.input.DeletionProtectionEnabled
+	t.mu.Unlock()
+	if protected {
 		return nil, invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 	}
 	s.mu.Lock()

@@ -35,13 +35,16 @@ type tableProperties struct {
 
 // Providers makes tables of templates.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::DynamoDB::Table": {Create: s.provideTable}}
+	return map[string]api.Provider{"AWS::DynamoDB::Table": {
+		Create: s.provideTable, Update: s.changeTable, Delete: s.removeTable, Replaced: replacedProperties,
+	}}
 }
 
-func (s *Service) provideTable(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {
-	var p tableProperties
-	if err := api.Decode(r.Properties, &p); err != nil {
-		return api.Resource{}, err
+// tableInput reads a table's properties as CreateTable takes them.
+func tableInput(r api.ResourceRequest) (*CreateTableInput, *tableProperties, error) {
+	p := new(tableProperties)
+	if err := api.Decode(r.Properties, p); err != nil {
+		return nil, nil, err
 	}
 	in := &CreateTableInput{
 		TableName:                 p.TableName,
@@ -59,7 +62,23 @@ func (s *Service) provideTable(ctx context.Context, r api.ResourceRequest) (api.
 	if sse := p.SSESpecification; sse != nil {
 		in.SSESpecification = &SSESpecification{Enabled: sse.SSEEnabled, SSEType: sse.SSEType, KMSMasterKeyID: sse.KMSMasterKeyID}
 	}
-	_, err := s.router.Do(ctx, api.Call{Service: "dynamodb", Operation: "CreateTable", Input: in},
+	return in, p, nil
+}
+
+// ttlAttribute is the attribute by which items expire. Empty when they do not.
+func (p *tableProperties) ttlAttribute() string {
+	if ttl := p.TimeToLiveSpecification; ttl != nil && ttl.Enabled != nil && *ttl.Enabled {
+		return ttl.AttributeName
+	}
+	return ""
+}
+
+func (s *Service) provideTable(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {
+	in, p, err := tableInput(r)
+	if err != nil {
+		return api.Resource{}, err
+	}
+	_, err = s.router.Do(ctx, api.Call{Service: "dynamodb", Operation: "CreateTable", Input: in},
 		func(ctx context.Context) (any, error) { return s.createTable(ctx, api.Caller{}, in) })
 	if err != nil {
 		return api.Resource{}, err
@@ -68,10 +87,10 @@ func (s *Service) provideTable(ctx context.Context, r api.ResourceRequest) (api.
 	if err != nil {
 		return api.Resource{}, err
 	}
-	if ttl := p.TimeToLiveSpecification; ttl != nil && ttl.Enabled != nil && *ttl.Enabled {
+	if attribute := p.ttlAttribute(); attribute != "" {
 		now := time.Now()
 		t.lock(now)
-		t.setTTL(ttl.AttributeName, now)
+		t.setTTL(attribute, now)
 		t.mu.Unlock()
 	}
 	return api.Resource{Ref: t.name, Attributes: map[string]string{"Arn": t.arn}}, nil

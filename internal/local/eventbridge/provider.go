@@ -38,15 +38,34 @@ type targetProperties struct {
 	}
 }
 
-// provideRule makes a rule and its targets.
+// provideRule makes a rule and its targets. A rule of that name is another's.
 func (s *Service) provideRule(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {
-	var p ruleProperties
-	if err := api.Decode(r.Properties, &p); err != nil {
+	p, err := readRule(r)
+	if err != nil {
 		return api.Resource{}, err
+	}
+	s.mu.Lock()
+	_, exists := s.rules[p.Name]
+	s.mu.Unlock()
+	if exists {
+		return api.Resource{}, api.Errorf("AlreadyExists", "%s already exists", p.Name)
+	}
+	return s.putRuleOf(ctx, p)
+}
+
+func readRule(r api.ResourceRequest) (*ruleProperties, error) {
+	p := new(ruleProperties)
+	if err := api.Decode(r.Properties, p); err != nil {
+		return nil, err
 	}
 	if p.Name == "" {
 		p.Name = r.Name
 	}
+	return p, nil
+}
+
+// putRuleOf makes or replaces a rule and the targets that it has of the template.
+func (s *Service) putRuleOf(ctx context.Context, p *ruleProperties) (api.Resource, error) {
 	in := PutRuleInput{
 		Name: p.Name, Description: p.Description, EventBusName: p.EventBusName, EventPattern: string(p.EventPattern),
 		RoleArn: p.RoleArn, ScheduleExpression: p.ScheduleExpression, State: p.State, Tags: p.Tags,

@@ -75,7 +75,9 @@ func (s *Service) API() api.Service {
 
 // Providers make the resources of templates.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::Events::Rule": {Create: s.provideRule}}
+	return map[string]api.Provider{"AWS::Events::Rule": {
+		Create: s.provideRule, Update: s.changeRule, Delete: s.removeRule, Replaced: []string{"EventBusName", "Name"},
+	}}
 }
 
 // Close ends schedules, deliveries and their retries, and waits for them.

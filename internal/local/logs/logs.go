@@ -1,16 +1,13 @@
-// Package logs keeps the log groups that a template declares. It is a record
-// only: there is no CloudWatch Logs API in the embedded runtime.
+// Package logs is as much of Amazon CloudWatch Logs in the embedded AWS as reading
+// a fleet's logs needs: log groups, what functions and state machines wrote to
+// them lately, and the operations that read it.
 package logs
 
 import (
-	"cmp"
-	"context"
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/price"
@@ -29,96 +26,57 @@ type Group struct {
 	RetentionInDays int
 	KMSKeyID        string
 	Tags            map[string]string
+	// Created is when the group was made.
+	Created time.Time
 }
 
 // Service keeps the log groups of one account.
 type Service struct {
 	account *api.Account
 	router  *api.Router
+	// watch is told of each event. Nil tells nobody.
+	watch func(group string, message []byte)
 
 	mu     sync.RWMutex
-	groups map[string]Group
+	groups map[string]*group
+	// written counts events, so that each has an ID.
+	written uint64
 }
 
-// New returns a service without log groups.
-func New(account *api.Account, router *api.Router) *Service {
-	return &Service{account: account, router: router, groups: map[string]Group{}}
+// New returns a service without log groups. It tells watch, which may be nil, of
+// each event as it comes: that must be quick and must not keep the message.
+func New(account *api.Account, router *api.Router, watch func(group string, message []byte)) *Service {
+	return &Service{account: account, router: router, watch: watch, groups: map[string]*group{}}
+}
+
+// API describes the service to the router.
+func (s *Service) API() api.Service {
+	return api.Service{
+		Name: serviceName, Target: "Logs_20140328", ContentType: "application/x-amz-json-1.1",
+		Operations: map[string]api.Operation{
+			"CreateLogGroup":      api.Op(serviceName, "CreateLogGroup", s.createLogGroup),
+			"DeleteLogGroup":      api.Op(serviceName, "DeleteLogGroup", s.deleteLogGroup),
+			"DescribeLogGroups":   api.Op(serviceName, "DescribeLogGroups", s.describeLogGroups),
+			"PutRetentionPolicy":  api.Op(serviceName, "PutRetentionPolicy", s.putRetentionPolicy),
+			"CreateLogStream":     api.Op(serviceName, "CreateLogStream", s.createLogStream),
+			"DescribeLogStreams":  api.Op(serviceName, "DescribeLogStreams", s.describeLogStreams),
+			"PutLogEvents":        api.Op(serviceName, "PutLogEvents", s.putLogEvents),
+			"GetLogEvents":        api.Op(serviceName, "GetLogEvents", s.getLogEvents),
+			"FilterLogEvents":     api.Op(serviceName, "FilterLogEvents", s.filterLogEvents),
+			"ListTagsForResource": api.Op(serviceName, "ListTagsForResource", s.listTagsForResource),
+		},
+	}
 }
 
 // Groups are all log groups by name.
 func (s *Service) Groups() []Group {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(s.groups), func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
-}
-
-// Providers make the resources that a template declares.
-func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::Logs::LogGroup": {Create: s.provide}}
-}
-
-// LogGroupProperties are the properties of AWS::Logs::LogGroup.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-loggroup.html
-type LogGroupProperties struct {
-	KMSKeyID        string `json:"KmsKeyId"`
-	LogGroupClass   string
-	LogGroupName    string
-	RetentionInDays *int
-	Tags            []struct{ Key, Value string }
-}
-
-var namePattern = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
-
-// retentions are the days that a log group may keep its events.
-// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-var retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
-
-var classes = []string{"STANDARD", "INFREQUENT_ACCESS", "DELIVERY"}
-
-func (s *Service) provide(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {
-	p := new(LogGroupProperties)
-	if err := api.Decode(r.Properties, p); err != nil {
-		return api.Resource{}, err
+	var groups []Group
+	for _, name := range slices.Sorted(maps.Keys(s.groups)) {
+		groups = append(groups, s.groups[name].Group)
 	}
-	group := Group{Name: p.LogGroupName, Class: p.LogGroupClass, KMSKeyID: p.KMSKeyID, Tags: map[string]string{}}
-	if group.Name == "" {
-		group.Name = r.Name
-	}
-	if group.Class == "" {
-		group.Class = "STANDARD"
-	}
-	for _, t := range p.Tags {
-		group.Tags[t.Key] = t.Value
-	}
-	if !namePattern.MatchString(group.Name) {
-		return api.Resource{}, api.Errorf("InvalidParameterException", "1 validation error detected: Value '%s' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+", group.Name)
-	}
-	if !slices.Contains(classes, group.Class) {
-		return api.Resource{}, api.Errorf("InvalidParameterException", "1 validation error detected: Value '%s' at 'logGroupClass' failed to satisfy constraint: Member must satisfy enum value set: [STANDARD, INFREQUENT_ACCESS, DELIVERY]", group.Class)
-	}
-	if p.RetentionInDays != nil {
-		if !slices.Contains(retentions, *p.RetentionInDays) {
-			return api.Resource{}, api.Errorf("InvalidParameterException", "1 validation error detected: Value '%d' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: %s", *p.RetentionInDays, strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "))
-		}
-		group.RetentionInDays = *p.RetentionInDays
-	}
-	group.ARN = s.account.ARN(serviceName, "log-group:"+group.Name+":*")
-	_, err := s.router.Do(ctx, api.Call{Service: serviceName, Operation: "CreateLogGroup", Input: p},
-		func(context.Context) (any, error) { return nil, s.add(group) })
-	if err != nil {
-		return api.Resource{}, err
-	}
-	return api.Resource{Ref: group.Name, Attributes: map[string]string{"Arn": group.ARN}}, nil
-}
-
-func (s *Service) add(g Group) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.groups[g.Name]; ok {
-		return api.Errorf("ResourceAlreadyExistsException", "The specified log group already exists")
-	}
-	s.groups[g.Name] = g
-	return nil
+	return groups
 }
 
 // stored is what logs that are kept shrink to, by which their storage is billed:
@@ -132,12 +90,12 @@ const forever = 365
 // Ingest bills log events of so many bytes, and their storage for as long as the
 // group keeps them.
 func (s *Service) Ingest(group string, bytes int) {
+	days := forever
 	s.mu.RLock()
-	days := s.groups[group].RetentionInDays
-	s.mu.RUnlock()
-	if days == 0 {
-		days = forever
+	if g := s.groups[group]; g != nil && g.RetentionInDays > 0 {
+		days = g.RetentionInDays
 	}
+	s.mu.RUnlock()
 	gb := float64(bytes) / price.GB
 	arn := s.account.ARN(serviceName, "log-group:"+group+":*")
 	s.router.Bill(api.Usage{Item: price.LogIngestion, Quantity: gb, Resource: arn})

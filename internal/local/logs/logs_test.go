@@ -12,7 +12,7 @@ import (
 )
 
 func newService() *logs.Service {
-	return logs.New(&api.Account{ID: "000000000000", Region: "us-east-1", Partition: "aws"}, api.NewRouter(1))
+	return logs.New(&api.Account{ID: "000000000000", Region: "us-east-1", Partition: "aws"}, api.NewRouter(1), nil)
 }
 
 func TestGroupsAreKept(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/musterq/muster/internal/local/api"
@@ -56,20 +57,22 @@ const maxBucketName = 63
 // provideBucket makes a bucket. All access blocks are as good as on: only
 // signed requests are answered.
 func (s *Service) provideBucket(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {
-	var p bucketProperties
-	if err := api.Decode(r.Properties, &p); err != nil {
-		return api.Resource{}, err
-	}
-	if err := p.check(); err != nil {
-		return api.Resource{}, err
-	}
-	rules, err := p.expiryRules()
+	p, rules, err := readBucket(r)
 	if err != nil {
 		return api.Resource{}, err
 	}
 	name := p.BucketName
 	if name == "" {
 		name = bucketNameOf(r.Name)
+	}
+	s.mu.RLock()
+	exists := s.buckets[name] != nil
+	s.mu.RUnlock()
+	if exists {
+		return api.Resource{}, &api.Error{
+			Code: "BucketAlreadyOwnedByYou", Status: http.StatusConflict, Fields: map[string]any{"BucketName": name},
+			Message: "Your previous request to create the named bucket succeeded and you already own it.",
+		}
 	}
 	in := map[string]any{"Bucket": name}
 	if s.account.Region != classicRegion {
@@ -95,6 +98,19 @@ func (s *Service) provideBucket(ctx context.Context, r api.ResourceRequest) (api
 		"RegionalDomainName":  name + ".s3." + s.account.Region + ".amazonaws.com",
 		"DualStackDomainName": name + ".s3.dualstack." + s.account.Region + ".amazonaws.com",
 	}}, nil
+}
+
+// readBucket reads what a template says of a bucket.
+func readBucket(r api.ResourceRequest) (*bucketProperties, []expiryRule, error) {
+	p := new(bucketProperties)
+	if err := api.Decode(r.Properties, p); err != nil {
+		return nil, nil, err
+	}
+	if err := p.check(); err != nil {
+		return nil, nil, err
+	}
+	rules, err := p.expiryRules()
+	return p, rules, err
 }
 
 // bucketNameOf makes a bucket's name of a physical name: in lower case, and cut

@@ -12,8 +12,11 @@ import (
 // Providers make the resources that a template declares.
 func (s *Service) Providers() map[string]api.Provider {
 	return map[string]api.Provider{
-		"AWS::SQS::Queue":       {Create: s.provideQueue},
-		"AWS::SQS::QueuePolicy": {Create: s.provideQueuePolicy},
+		"AWS::SQS::Queue": {
+			Create: s.provideQueue, Update: s.changeQueue, Delete: s.removeQueue,
+			Replaced: []string{"FifoQueue", "QueueName"},
+		},
+		"AWS::SQS::QueuePolicy": {Create: s.provideQueuePolicy, Update: s.changeQueuePolicy, Delete: s.removeQueuePolicy},
 	}
 }
 
@@ -140,10 +143,7 @@ func (s *Service) provideQueuePolicy(ctx context.Context, r api.ResourceRequest)
 		return api.Resource{}, api.Errorf("ValidationError", "AWS::SQS::QueuePolicy %s needs PolicyDocument and Queues.", strconv.Quote(r.LogicalID))
 	}
 	for _, url := range p.Queues {
-		in := &SetQueueAttributesInput{QueueURL: url, Attributes: map[string]string{"Policy": string(p.PolicyDocument)}}
-		_, err := s.router.Do(ctx, api.Call{Service: serviceName, Operation: "SetQueueAttributes", Input: in},
-			func(ctx context.Context) (any, error) { return s.setQueueAttributes(ctx, api.Caller{}, in) })
-		if err != nil {
+		if err := s.setAttributes(ctx, url, map[string]string{"Policy": string(p.PolicyDocument)}); err != nil {
 			return api.Resource{}, err
 		}
 	}

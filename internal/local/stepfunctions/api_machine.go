@@ -67,7 +67,7 @@ func (s *Service) createStateMachine(_ context.Context, _ api.Caller, in *create
 	defer s.mu.Unlock()
 	if old, ok := s.machines[m.arn]; ok {
 		switch {
-		case old.deleting:
+		case old.deleting.Load():
 			return nil, api.Errorf("StateMachineDeleting", "State Machine is being deleted: '%s'", m.arn)
 		case !old.same(m):
 			return nil, api.Errorf("StateMachineAlreadyExists", "State Machine Already Exists: '%s'", m.arn)
@@ -153,7 +153,7 @@ func (s *Service) updateStateMachine(_ context.Context, _ api.Caller, in *update
 	if in.Definition == nil && in.RoleArn == nil && in.LoggingConfiguration == nil && in.TracingConfiguration == nil {
 		return nil, api.Errorf("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified")
 	}
-	if m.deleting {
+	if m.deleting.Load() {
 		return nil, api.Errorf("StateMachineDeleting", "State Machine is being deleted: '%s'", m.arn)
 	}
 	next := *m.revision
@@ -195,8 +195,9 @@ func (s *Service) deleteStateMachine(_ context.Context, _ api.Caller, in *stateM
 	if err != nil {
 		return nil, err
 	}
-	// Executions that run go on; the machine goes with the last of them.
-	m.deleting = true
+	// Executions that run end with the state that they are in; the machine goes with
+	// the last of them.
+	m.deleting.Store(true)
 	s.remove(m)
 	return &emptyOutput{}, nil
 }

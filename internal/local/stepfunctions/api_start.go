@@ -91,7 +91,7 @@ func (s *Service) register(x *execution, machineARN string, sync bool) (*executi
 	if err != nil {
 		return nil, err
 	}
-	if m.deleting {
+	if m.deleting.Load() {
 		return nil, api.Errorf("StateMachineDeleting", "State Machine is being deleted: '%s'", m.arn)
 	}
 	s.forget(m)

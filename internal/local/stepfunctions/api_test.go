@@ -275,6 +275,7 @@ func TestDeleteStateMachine(t *testing.T) {
 	bubble(t, stepfunctions.Options{}, func(t *testing.T, f *fixture) {
 		machine := f.create("machine", waits)
 		execution := f.start(machine, "run", "")
+		time.Sleep(time.Second)
 		f.must("DeleteStateMachine", map[string]any{"stateMachineArn": machine})
 		assert.Equal(t, "DELETING", f.must("DescribeStateMachine", map[string]any{"stateMachineArn": machine})["status"])
 		_, err := f.call("StartExecution", map[string]any{"stateMachineArn": machine})

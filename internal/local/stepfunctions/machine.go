@@ -21,7 +21,6 @@ type machine struct {
 	express   bool
 	created   time.Time
 	revision  *revision
-	deleting  bool
 	tags      map[string]string
 	// executions in the order of their start; closed ones leave from the front
 	// once their retention is over.
@@ -30,6 +29,8 @@ type machine struct {
 	started    int64 // executions, ever
 
 	transitions atomic.Int64
+	// deleting ends its executions with their next transition.
+	deleting atomic.Bool
 }
 
 // revision is one version of a machine's definition and configuration. It never
@@ -57,7 +58,7 @@ func (m *machine) kind() string {
 }
 
 func (m *machine) status() string {
-	if m.deleting {
+	if m.deleting.Load() {
 		return "DELETING"
 	}
 	return "ACTIVE"
@@ -78,7 +79,7 @@ func (s *Service) machine(arn string) (*machine, error) {
 // remove forgets a deleted machine whose executions have all ended. Service.mu
 // must be held.
 func (s *Service) remove(m *machine) {
-	if !m.deleting || m.running > 0 {
+	if !m.deleting.Load() || m.running > 0 {
 		return
 	}
 	delete(s.machines, m.arn)

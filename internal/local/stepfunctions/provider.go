@@ -15,7 +15,10 @@ import (
 
 // Providers are the CloudFormation resource types that the service makes.
 func (s *Service) Providers() map[string]api.Provider {
-	return map[string]api.Provider{"AWS::StepFunctions::StateMachine": {Create: s.provideStateMachine}}
+	return map[string]api.Provider{"AWS::StepFunctions::StateMachine": {
+		Create: s.provideStateMachine, Update: s.changeStateMachine, Delete: s.removeStateMachine,
+		Replaced: []string{"StateMachineName", "StateMachineType"},
+	}}
 }
 
 // stateMachineProperties are those of AWS::StepFunctions::StateMachine.
@@ -38,28 +41,31 @@ type stateMachineProperties struct {
 	Tags                 []struct{ Key, Value string }
 }
 
-// provideStateMachine makes a state machine, or updates the one of that name.
+// provideStateMachine makes a state machine.
 func (s *Service) provideStateMachine(ctx context.Context, r api.ResourceRequest) (api.Resource, error) {
-	var p stateMachineProperties
-	if err := api.Decode(r.Properties, &p); err != nil {
-		return api.Resource{}, err
-	}
-	in, err := p.request(r.Name)
+	in, err := readStateMachine(r)
 	if err != nil {
 		return api.Resource{}, err
 	}
 	arn := s.account.ARN("states", "stateMachine:"+in.Name)
 	if s.exists(arn) {
-		err = s.send(ctx, "UpdateStateMachine", updateStateMachineInput{
-			StateMachineArn: arn, Definition: &in.Definition, RoleArn: &in.RoleArn,
-			LoggingConfiguration: in.LoggingConfiguration, TracingConfiguration: in.TracingConfiguration,
-		})
-	} else {
-		err = s.send(ctx, "CreateStateMachine", in)
+		return api.Resource{}, api.Errorf("StateMachineAlreadyExists", "State Machine Already Exists: '%s'", arn)
 	}
-	if err != nil {
+	if err := s.send(ctx, "CreateStateMachine", in); err != nil {
 		return api.Resource{}, err
 	}
+	return s.stateMachineResource(arn)
+}
+
+func readStateMachine(r api.ResourceRequest) (createStateMachineInput, error) {
+	var p stateMachineProperties
+	if err := api.Decode(r.Properties, &p); err != nil {
+		return createStateMachineInput{}, err
+	}
+	return p.request(r.Name)
+}
+
+func (s *Service) stateMachineResource(arn string) (api.Resource, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, err := s.machine(arn)
@@ -69,6 +75,44 @@ func (s *Service) provideStateMachine(ctx context.Context, r api.ResourceRequest
 	return api.Resource{Ref: arn, Attributes: map[string]string{
 		"Arn": arn, "Name": m.name, "StateMachineRevisionId": m.revision.id,
 	}}, nil
+}
+
+// changeStateMachine gives a state machine another definition, role, logging,
+// tracing or tags. Executions that run keep what they began with.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_UpdateStateMachine.html
+func (s *Service) changeStateMachine(ctx context.Context, r api.ResourceRequest, old api.Existing) (api.Resource, error) {
+	in, err := readStateMachine(r)
+	if err != nil {
+		return api.Resource{}, err
+	}
+	if in.LoggingConfiguration == nil {
+		in.LoggingConfiguration = new((&revision{}).loggingOrOff())
+	}
+	if in.TracingConfiguration == nil {
+		in.TracingConfiguration = new(tracingConfiguration)
+	}
+	err = s.send(ctx, "UpdateStateMachine", updateStateMachineInput{
+		StateMachineArn: old.Ref, Definition: &in.Definition, RoleArn: &in.RoleArn,
+		LoggingConfiguration: in.LoggingConfiguration, TracingConfiguration: in.TracingConfiguration,
+	})
+	if err != nil {
+		return api.Resource{}, err
+	}
+	tags := map[string]string{}
+	for _, t := range in.Tags {
+		tags[t.Key] = t.Value
+	}
+	s.mu.Lock()
+	if m := s.machines[old.Ref]; m != nil {
+		m.tags = tags
+	}
+	s.mu.Unlock()
+	return s.stateMachineResource(old.Ref)
+}
+
+// removeStateMachine deletes a state machine, if it is there.
+func (s *Service) removeStateMachine(ctx context.Context, old api.Existing) error {
+	return s.send(ctx, "DeleteStateMachine", stateMachineInput{StateMachineArn: old.Ref})
 }
 
 func (s *Service) exists(arn string) bool {

@@ -9,13 +9,19 @@ import (
 
 // transition counts a transition, of which Standard executions have no more than
 // their quota in a second: the others wait. It gives the time after that, and
-// reports false when the thread is halted before.
+// reports false when the thread is halted before. An execution whose state machine
+// has been deleted ends here.
+// See https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html.
 // See https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-api-state-throttling.
 func (t *thread) transition() (time.Time, bool) {
 	x, s := t.x, t.x.service
 	x.machine.transitions.Add(1)
 	s.transitions.Add(1)
 	now := time.Now()
+	if x.machine.deleting.Load() {
+		x.finish(statusAborted, nil, &failure{}, 0)
+		return now, false
+	}
 	if x.machine.express {
 		return now, t.advance(now)
 	}
