@@ -27,7 +27,7 @@ var queueURL = regexp.MustCompile(`^https://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.q
 // https://keda.sh/docs/latest/reference/scaledobject-spec/
 // https://keda.sh/docs/latest/scalers/aws-sqs/
 func FromScaledObject(file string, text []byte, fleet string) (*Plan, error) {
-	k := &scaledObject{file: file, plan: &Plan{Parameters: map[string]string{}}}
+	k := &scaledObject{file: file, plan: &Plan{Parameters: map[string]string{}, Differences: []Difference{}, Missing: []Difference{}}}
 	root, err := k.document(text)
 	if err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ type mappingFacts struct {
 // plan turns a mapping into a fleet.
 func (f mappingFacts) plan(fleet string) (*Plan, error) {
 	m := f.mapping
-	p := &Plan{Fleet: fleet, From: "event source mapping " + m.UUID, Mapping: &m, Parameters: map[string]string{}}
+	p := &Plan{Fleet: fleet, From: "event source mapping " + m.UUID, Mapping: &m, Parameters: map[string]string{}, Differences: []Difference{}, Missing: []Difference{}}
 	p.set("Enabled", false)
 	p.set("QueueArn", m.Queue)
 	p.set("ProcessHandler", m.Function)

@@ -25,6 +25,8 @@ type check struct {
 // from starting workers, what keeps workers from handling, what is as it should.
 var checks = []check{
 	{name: "paused", about: "somebody paused it", find: findPause},
+	{name: "disabled", about: "its stack says that it is not enabled", find: findDisabled},
+	{name: "mapping", about: "an event source mapping takes the queue's messages", find: findMappings},
 	{name: "settings", about: "the autoscaler refuses its settings", find: findRefusal},
 	{name: "permission", about: "a role lacks a permission", find: findPermission},
 	{name: "schedule", about: "the autoscaler's schedule is disabled", find: findSchedule},
@@ -99,7 +101,7 @@ func findPermission(_ context.Context, e *evidence) *cause {
 }
 
 func findSchedule(_ context.Context, e *evidence) *cause {
-	if !e.suspended {
+	if !e.suspended || e.enabled == "false" {
 		return nil
 	}
 	return &cause{

@@ -18,6 +18,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/musterq/muster/internal/adopt"
 	"github.com/musterq/muster/internal/autoscaler"
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/function"
@@ -67,6 +68,10 @@ type evidence struct {
 	reserved map[string]int
 	// deaths are the newest executions that ended badly, newest first.
 	deaths []death
+	// mappings are the event source mappings that take messages of the queue.
+	mappings []adopt.Mapping
+	// enabled is the stack's parameter. Empty if not known.
+	enabled string
 	// unknown is what AWS did not tell.
 	unknown []string
 }
@@ -116,6 +121,9 @@ func gather(ctx context.Context, k *stack) (*evidence, error) {
 	e.askSchedule(ctx)
 	e.askSettings(ctx)
 	e.askDeaths(ctx)
+	if e.mappings, err = k.sharing(ctx); err != nil {
+		e.miss("event source mappings on the queue", err)
+	}
 	return e, nil
 }
 
@@ -133,6 +141,11 @@ func (e *evidence) askStack(ctx context.Context) {
 	} else {
 		for _, s := range described.Stacks {
 			e.created = aws.ToTime(s.CreationTime)
+			for _, p := range s.Parameters {
+				if aws.ToString(p.ParameterKey) == "Enabled" {
+					e.enabled = aws.ToString(p.ParameterValue)
+				}
+			}
 		}
 	}
 	out, err := client.DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &e.fleet})

@@ -163,6 +163,7 @@ func readStatus(ctx context.Context, k *stack, ticks int) (fleetStatus, error) {
 	if q.maxReceives == 0 {
 		state.Warnings = append(state.Warnings, "the queue has no redrive policy: a message that fails every time is tried until it is too old, and then it is gone")
 	}
+	state.Warnings = append(state.Warnings, k.sharingWarnings(ctx)...)
 	controls, err := r.Controls(ctx)
 	if err != nil {
 		return state, err

@@ -8,7 +8,7 @@ import (
 
 // unbuilt are the verbs of the design that nobody has built yet.
 var unbuilt = []string{
-	"init", "validate", "upgrade", "adopt", "destroy",
+	"init", "validate", "upgrade", "destroy",
 	"logs",
 }
 

@@ -21,7 +21,7 @@ const (
 
 // mappingDelay is how long a mapping takes from one state to the next. AWS
 // promises no figure: it takes up to a minute.
-const mappingDelay = 20 * time.Second
+const mappingDelay = 10 * time.Second
 
 // mapping is an event source mapping from a queue to a function. The service's
 // lock guards it.
