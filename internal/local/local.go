@@ -159,6 +159,7 @@ func Start(o Options) (*Runtime, error) {
 
 // Bill is what the account has cost until now.
 func (r *Runtime) Bill() meter.Bill {
+	r.Lambda.BillRunning()
 	r.DynamoDB.BillStorage()
 	r.S3.BillStorage()
 	return r.Meter.Lines()
