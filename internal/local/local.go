@@ -115,10 +115,11 @@ func Start(o Options) (*Runtime, error) {
 	if o.Jobs.Seed == 0 {
 		o.Jobs.Seed = o.Seed
 	}
-	logGroups := logs.New(account, router)
-	o.Lambda.Logged = logGroups.Ingest
+	r := &Runtime{}
+	logGroups := logs.New(account, router, r.embedded)
+	o.Lambda.Logged, o.Lambda.Record, o.Lambda.Metric = logGroups.Ingest, logGroups.Write, r.functionMetric
 	o.Lambda.Object = objects(router)
-	r := &Runtime{
+	*r = Runtime{
 		Account:  account,
 		Router:   router,
 		SQS:      sqs.New(account, router, o.Seed),
@@ -141,7 +142,7 @@ func Start(o Options) (*Runtime, error) {
 	r.CloudFormation = cloudformation.New(account, cloudformation.Backend{Providers: r.providers(), Object: o.Lambda.Object})
 	for _, s := range append(r.Jobs.APIs(),
 		r.SQS.API(), r.DynamoDB.API(), r.StepFunctions.API(), r.Lambda.API(), r.S3.API(),
-		r.Events.API(), r.CloudWatch.API(), r.CloudFormation.API(), r.SNS.API(),
+		r.Events.API(), r.CloudWatch.API(), r.CloudFormation.API(), r.SNS.API(), r.Logs.API(),
 	) {
 		router.Add(s)
 	}

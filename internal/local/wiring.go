@@ -81,6 +81,21 @@ func (r *Runtime) publishStatus(e stepfunctions.StatusEvent) {
 	})
 }
 
+// embedded takes the metrics out of a log event that has some. What breaks the
+// format is counted, as it is on AWS.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html
+func (r *Runtime) embedded(logGroup string, message []byte) {
+	if err := r.CloudWatch.Embedded(message); err != nil {
+		r.CloudWatch.Count("AWS/Logs", "EMFParsingErrors", "LogGroupName", logGroup, 1)
+		r.Router.Emit(api.Call{Service: "logs", Operation: "EmbeddedMetrics", Input: logGroup}, api.AsError(err))
+	}
+}
+
+// functionMetric is what Lambda tells CloudWatch of a function.
+func (r *Runtime) functionMetric(name, function string, value float64) {
+	r.CloudWatch.Count("AWS/Lambda", name, "FunctionName", function, value)
+}
+
 // queueMetric answers CloudWatch for the metrics of SQS queues.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 func (r *Runtime) queueMetric(metric string, dimensions map[string]string) (float64, bool) {

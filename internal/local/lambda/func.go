@@ -51,6 +51,7 @@ func (e *funcEnvironment) invoke(ctx context.Context, i *invocation) outcome {
 		}
 	}
 	handlerCtx := context.WithValue(lambdacontext.NewContext(ctx, lc), variablesKey{}, e.setting.variables)
+	handlerCtx = context.WithValue(handlerCtx, logKey{}, e.setting.logs)
 	done := make(chan outcome, 1)
 	go e.call(handlerCtx, i.payload, done)
 	select {

@@ -31,6 +31,13 @@ type Options struct {
 	// one call at a time for each environment. The slice is the callee's only
 	// during the call. Defaults to nil, which discards the lines.
 	Logs func(function, environment string, line []byte)
+	// Record keeps each of these lines in the function's log group and the
+	// environment's log stream. Defaults to nil, which keeps nothing.
+	Record func(logGroup, logStream string, line []byte)
+	// Metric is told of Invocations, Errors, Throttles and Duration, as AWS/Lambda
+	// has them. It must not call back. Defaults to nil.
+	// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+	Metric func(name, function string, value float64)
 	// Logged is told how many bytes of log events an invocation has made, as
 	// CloudWatch Logs counts them. It must not call back. Defaults to nil.
 	Logged func(logGroup string, bytes int)
@@ -66,9 +73,7 @@ type Service struct {
 	// unreserved counts busy environments of functions without a reservation.
 	unreserved int
 	events     map[*event]struct{}
-	// unbilled are the invocations that run.
-	unbilled map[*invocation]Function
-	folders  []string
+	folders    []string
 }
 
 // New makes a Lambda service without functions. Close ends what it runs.
@@ -94,7 +99,6 @@ func New(account *api.Account, router *api.Router, options Options) *Service {
 		functions: map[string]*function{},
 		mappings:  map[string]*mapping{},
 		events:    map[*event]struct{}{},
-		unbilled:  map[*invocation]Function{},
 	}
 }
 
