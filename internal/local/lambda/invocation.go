@@ -33,6 +33,9 @@ type invocation struct {
 	// event is true for an asynchronous invocation; caller is who asked for any.
 	event  bool
 	caller api.Caller
+	// began is when the environment was asked for, and billed until when its time
+	// has been billed. The service's lock guards it.
+	began, billed time.Time
 
 	// done is closed when the invocation has ended; result, failed and err hold
 	// from then on.
@@ -66,6 +69,9 @@ func (s *Service) begin(f *function, i *invocation) error {
 	i.payload = bytes.Clone(i.payload)
 	i.done = make(chan struct{})
 	instance.current = i.id
+	i.began = time.Now()
+	i.billed = i.began
+	s.unbilled[i] = f.config
 	s.work.Go(func() { s.run(f, instance, i) })
 	return nil
 }
@@ -73,8 +79,7 @@ func (s *Service) begin(f *function, i *invocation) error {
 // run carries an invocation through. It heeds the service's end, not the caller's.
 func (s *Service) run(f *function, in *instance, i *invocation) {
 	in.setting.logs.begin(i.id, i.tail)
-	began := time.Now()
-	started := began
+	started := time.Now()
 	ctx, cancel, fail := s.prepare(in)
 	defer cancel()
 	out := outcome{failure: fail}
@@ -86,7 +91,7 @@ func (s *Service) run(f *function, in *instance, i *invocation) {
 		s.handlerEnded(f)
 	}
 	s.settle(ctx, in, i, out)
-	s.bill(in.setting.function, i, time.Since(began))
+	s.bill(in.setting.function, i)
 	s.measured(f.config.Name, i.failed, time.Since(started))
 	in.setting.logs.end(i.id, time.Since(started), in.setting.function.MemorySize, out.memory)
 	s.logged(in)

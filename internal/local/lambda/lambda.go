@@ -73,7 +73,9 @@ type Service struct {
 	// unreserved counts busy environments of functions without a reservation.
 	unreserved int
 	events     map[*event]struct{}
-	folders    []string
+	// unbilled are the invocations that run.
+	unbilled map[*invocation]Function
+	folders  []string
 }
 
 // New makes a Lambda service without functions. Close ends what it runs.
@@ -99,6 +101,7 @@ func New(account *api.Account, router *api.Router, options Options) *Service {
 		functions: map[string]*function{},
 		mappings:  map[string]*mapping{},
 		events:    map[*event]struct{}{},
+		unbilled:  map[*invocation]Function{},
 	}
 }
 
