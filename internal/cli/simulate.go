@@ -261,7 +261,7 @@ KEDA, target tracking and a fixed fleet, each with the best of a few settings.`,
 	flags.BoolVar(&o.compare, "compare", false, "compare with other ways to scale")
 	flags.DurationVar(&o.podStart, "pod-start", usualPodStart, "of a rival's Kubernetes pod")
 	flags.DurationVar(&o.taskStart, "task-start", usualTaskStart, "of a rival's ECS task")
-	flags.StringVar(&o.picture, "picture", "", "`file` to draw a picture into, .svg")
+	flags.StringVar(&o.picture, "picture", "", "`file` to draw a picture into, .svg or .png")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
 	c.RunE = verb(func(_ context.Context, args []string) error {
 		if len(args) == 1 {
@@ -275,8 +275,8 @@ KEDA, target tracking and a fixed fleet, each with the best of a few settings.`,
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
 
 func simulate(s *streams, o *simulateOptions) error {
-	if o.picture != "" && !strings.HasSuffix(o.picture, ".svg") {
-		return usage(fmt.Errorf("--picture %s: only SVG is drawn, so it must end in .svg; a browser shows it, and rsvg-convert makes a PNG of it", o.picture))
+	if o.picture != "" && !strings.HasSuffix(o.picture, ".svg") && !strings.HasSuffix(o.picture, ".png") {
+		return usage(fmt.Errorf("--picture %s: SVG and PNG are drawn, so it must end in .svg or .png", o.picture))
 	}
 	c, w, limit, err := o.resolve(s)
 	if err != nil {
@@ -338,8 +338,13 @@ func (o *simulateOptions) draw(s *streams, c sim.Config, limit sim.Cap, all []si
 		results = append(results, r.Result)
 	}
 	title := fmt.Sprintf("%s messages, handlers of %s, a cap of %d", thousands(c.Trace.Messages()), c.Handler, limit.Handlers)
+	p := sim.Picture{Title: title, Interval: c.Trace.Interval, Cap: limit.Handlers, Results: results}
+	write := p.WriteSVG
+	if strings.HasSuffix(o.picture, ".png") {
+		write = p.WritePNG
+	}
 	var b bytes.Buffer
-	if err := sim.WriteSVG(&b, title, c.Trace.Interval, limit.Handlers, results); err != nil {
+	if err := write(&b); err != nil {
 		return err
 	}
 	return os.WriteFile(s.path(o.picture), b.Bytes(), 0o600)

@@ -94,7 +94,7 @@ func TestWhatIsNotSimulated(t *testing.T) {
 		"--shape burst --durations took.txt":                        "took.txt: no such file",
 		"--shape wave --duration 1s":                                `"wave" is no shape`,
 		"--shape burst --duration quick":                            `--duration "quick"`,
-		"--shape burst --duration 1s --picture it.png":              "only SVG is drawn",
+		"--shape burst --duration 1s --picture it.gif":              "SVG and PNG are drawn",
 		"--shape burst --duration 1s --mode async":                  "--mode async is not simulated",
 		"--shape burst --duration 1s --fifo":                        "unknown flag: --fifo",
 		"--shape burst --duration 1s --schedule-expression cron(*)": "is not simulated: only rate(...)",
