@@ -139,6 +139,9 @@ type Settings struct {
 	DuplicateKey string
 
 	BodiesInState Bodies
+	// RedactErrors keeps the texts of the handlers' own errors out of all that is
+	// recorded: their types and hashes are.
+	RedactErrors bool
 	// PumpMemory of the pump's function in MB. Defaults to 512.
 	PumpMemory int
 }

@@ -126,12 +126,17 @@ func (s *settings) fleet() fleet.Settings {
 		MaxReceives: s.number("MAX_RECEIVE_COUNT"), Backoff: s.backoff(),
 		DuplicateWindow: s.seconds("DUPLICATE_WINDOW_SECONDS"), DuplicateKey: s.text("DUPLICATE_KEY"),
 		BodiesInState: fleet.Bodies(s.text("BODIES_IN_STATE")), PumpMemory: s.number("PUMP_MEMORY"),
+		RedactErrors: s.text("REDACT_ERRORS") == "true",
 	}
 	if f.Target != fleet.Lambda {
 		// What processes has no handler, but a time-out.
 		f.Process = handler.Target{Timeout: s.seconds("PROCESS_TIMEOUT_SECONDS")}
 	}
 	f.Lane = f.Lane.Resolve(f.Mode, f.TransformMode, f.Target)
+	if f.RedactErrors && f.Lane == fleet.Steps && !f.Waits(handler.Process) && !f.Waits(handler.Transform) {
+		// What a state machine invokes by itself it quotes: the courier does not.
+		f.BodiesInState = fleet.NoBodies
+	}
 	// What is waited for is not silent for longer than it may take.
 	longest := f.Process.Timeout
 	if f.Waits(handler.Transform) {

@@ -82,12 +82,16 @@ func (e *FunctionError) Error() string {
 }
 
 // Invoker invokes handlers.
-type Invoker struct{ client *lambda.Client }
+type Invoker struct {
+	client *lambda.Client
+	redact bool
+}
 
 // New makes an Invoker. It never repeats an invocation, whose reply may only
-// have been lost, and never gives up on one before Lambda does.
-func New(cfg aws.Config) *Invoker {
-	return &Invoker{lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.Retryer = aws.NopRetryer{} })}
+// have been lost, and never gives up on one before Lambda does. One that redacts
+// tells of a handler's own errors their types alone, and a hash of their texts.
+func New(cfg aws.Config, redact bool) *Invoker {
+	return &Invoker{lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.Retryer = aws.NopRetryer{} }), redact}
 }
 
 // Invoke runs the handler on an encoded event and returns its reply, which an
@@ -108,7 +112,11 @@ func (i *Invoker) Invoke(ctx context.Context, t Target, payload []byte) ([]byte,
 		return nil, classify(t, err)
 	}
 	if out.FunctionError != nil {
-		return nil, functionError(*out.FunctionError, out.Payload)
+		failed := functionError(*out.FunctionError, out.Payload)
+		if i.redact {
+			failed.Message = message.Redact(failed.Message)
+		}
+		return nil, failed
 	}
 	return out.Payload, nil
 }

@@ -37,7 +37,7 @@ func inBubble(t *testing.T, h lambda.Func, test func(r *rig)) {
 		runtime, err := local.Start(local.Options{})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, runtime.Close()) }()
-		r := &rig{T: t, Invoker: handler.New(runtime.Config()), runtime: runtime}
+		r := &rig{T: t, Invoker: handler.New(runtime.Config(), false), runtime: runtime}
 		r.target = handler.Target{ARN: runtime.Account.ARN("lambda", "function:work"), Timeout: 5 * time.Second}
 		r.put(lambda.Function{Code: lambda.Func(func(ctx context.Context, payload []byte) ([]byte, error) {
 			r.mu.Lock()

@@ -158,7 +158,7 @@ func New(cfg aws.Config, c fleet.Settings) (*Pump, error) {
 		config:   c,
 		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
 		registry: r,
-		invoker:  handler.New(cfg),
+		invoker:  handler.New(cfg, c.RedactErrors),
 		routes:   routes,
 		guard:    guard,
 	}, nil

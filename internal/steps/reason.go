@@ -16,11 +16,13 @@ func (e StateError) failure() message.Failure {
 		return message.Failure{Reason: "its reply is over the 256 KiB that a state machine can take: reply with batchItemFailures only, or use the stream lane"}
 	}
 	f := message.Failure{Reason: e.Error}
-	if e.Cause != "" {
+	if e.Cause != "" && e.redact {
+		f.Reason += ": " + message.Redact(e.Cause)
+	} else if e.Cause != "" {
 		f.Reason += ": " + e.Cause
 	}
 	if e.Error == "" {
-		f.Reason = e.Cause
+		f.Reason = strings.TrimPrefix(f.Reason, ": ")
 	}
 	if f.Reason == "" {
 		f.Reason = "it failed without saying why"
@@ -34,6 +36,9 @@ func (e StateError) failure() message.Failure {
 		f.Reason = strings.TrimPrefix(e.Error+": "+c.ErrorMessage, ": ")
 	case c.job() != "":
 		f.Reason = c.job()
+	}
+	if e.redact {
+		f.Reason = strings.TrimPrefix(e.Error+": "+message.Redact(e.Cause), ": ")
 	}
 	f.Retry(c.RetryAfterSeconds)
 	return f

@@ -49,6 +49,9 @@ type Settled struct {
 // and keeps the reasons. It can be repeated. That the worker was relieved
 // meanwhile changes nothing here: the next poll finds out.
 func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
+	if in.Error != nil {
+		in.Error.redact = l.config.RedactErrors
+	}
 	in.conclude()
 	counts, err := l.settle(ctx, in)
 	if err != nil {

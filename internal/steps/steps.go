@@ -125,6 +125,8 @@ type Reply struct {
 type StateError struct {
 	Error string `json:"Error"`
 	Cause string `json:"Cause"`
+	// redact keeps the cause out of what is told.
+	redact bool
 }
 
 // Lane runs the functions of the steps lane.
@@ -157,7 +159,7 @@ func New(cfg aws.Config, c fleet.Settings, job fleet.Job, machine string) (*Lane
 		job:      job,
 		queue:    queue.New(cfg, c.QueueURL, c.QueueARN),
 		registry: r,
-		invoker:  handler.New(cfg),
+		invoker:  handler.New(cfg, c.RedactErrors),
 		objects:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 		keeper:   hold.New(cfg, c, machine),
 		routes:   routes,
