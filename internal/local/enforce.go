@@ -32,6 +32,8 @@ func (r *Runtime) policyOf(arn string) string {
 		return r.SQS.Policy(arn)
 	case "lambda":
 		return r.Lambda.Policy(arn)
+	case "sns":
+		return r.SNS.Policy(arn)
 	case "s3":
 		bucket, _, _ := strings.Cut(strings.TrimPrefix(resource, "::"), "/")
 		return string(r.S3.Policy(bucket))

@@ -1,6 +1,7 @@
 package sns
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -172,9 +173,13 @@ func (s *Service) getTopicAttributes(_ context.Context, _ api.Caller, in *TopicI
 	}
 	out := awsquery.Map{
 		"TopicArn": t.arn, "Owner": s.account.ID, "DisplayName": "",
-		"SubscriptionsConfirmed": strconv.Itoa(len(t.subscriptions) - pending), "SubscriptionsPending": strconv.Itoa(pending), "SubscriptionsDeleted": "0",
+		"Policy": s.defaultPolicy(t.arn), "SubscriptionsConfirmed": strconv.Itoa(len(t.subscriptions) - pending), "SubscriptionsPending": strconv.Itoa(pending), "SubscriptionsDeleted": "0",
 	}
-	maps.Copy(out, t.attributes)
+	for name, value := range t.attributes {
+		if value != "" {
+			out[name] = value
+		}
+	}
 	return &TopicAttributesOutput{out}, nil
 }
 
@@ -224,13 +229,32 @@ func (s *Service) listTagsForResource(_ context.Context, _ api.Caller, in *ListT
 	return &ListTagsOutput{t.tags}, nil
 }
 
-// Policy is a topic's policy, for what decides who may publish. Empty without
-// one: then the topic's account may, and nobody else.
+// Policy is the policy of the topic of that ARN, in JSON. Empty for a topic that
+// does not exist. SNS itself does not judge: who enforces IAM asks for it.
 func (s *Service) Policy(topicARN string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.topics[topicARN]; t != nil {
-		return t.attributes["Policy"]
+	t := s.topics[topicARN]
+	if t == nil {
+		return ""
 	}
-	return ""
+	return cmp.Or(t.attributes["Policy"], s.defaultPolicy(topicARN))
+}
+
+// defaultPolicy is the policy of a topic that was given none: its account, and
+// services on the account's behalf, may use it.
+//
+// https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
+func (s *Service) defaultPolicy(topicARN string) string {
+	// Texts always encode. AWS's own condition key is AWS:SourceOwner, its older name.
+	policy, _ := json.Marshal(map[string]any{
+		"Version": "2008-10-17", "Id": "__default_policy_ID",
+		"Statement": []any{map[string]any{
+			"Sid": "__default_statement_ID", "Effect": "Allow", "Principal": "*", "Resource": topicARN,
+			"Action": []string{"SNS:GetTopicAttributes", "SNS:SetTopicAttributes", "SNS:AddPermission", "SNS:RemovePermission", "SNS:DeleteTopic",
+				"SNS:Subscribe", "SNS:ListSubscriptionsByTopic", "SNS:Publish"},
+			"Condition": map[string]any{"StringEquals": map[string]string{"AWS:SourceAccount": s.account.ID}},
+		}},
+	})
+	return string(policy)
 }
