@@ -84,9 +84,13 @@ func (s Source) Pack() (*Bundle, error) {
 	slices.SortFunc(b.Files, func(a, b File) int { return strings.Compare(a.Key, b.Key) })
 	slices.Sort(versions)
 	b.CodeVersion = digest([]byte(strings.Join(versions, "\n")))
-	text := []byte(strings.Join(lines, "\n"))
-	b.Template = File{Key: s.Prefix + "fleet-" + digest(text) + ".yaml", Data: text}
+	b.Template = TemplateFile(s.Prefix, []byte(strings.Join(lines, "\n")))
 	return b, nil
+}
+
+// TemplateFile is the file of a template.
+func TemplateFile(prefix string, text []byte) File {
+	return File{Key: prefix + "fleet-" + digest(text) + ".yaml", Data: text}
 }
 
 func (s Source) file(p place) (File, error) {

@@ -93,7 +93,7 @@ func build(ctx context.Context, root string, notice io.Writer) (string, error) {
 	slow := time.AfterFunc(time.Second, func() { fmt.Fprintln(notice, "Building functions...") })
 	defer slow.Stop()
 	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", staging+string(filepath.Separator), "./functions/...")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", staging+string(filepath.Separator), "./functions/...")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &output, &output
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("build Muster's functions in %s: %w\n%s", root, err, bytes.TrimSpace(output.Bytes()))

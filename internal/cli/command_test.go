@@ -143,8 +143,8 @@ func TestUsage(t *testing.T) {
 	}{
 		"unknown verb":         {[]string{"frobnicate"}, `muster: unknown command "frobnicate" for "muster"`},
 		"unbuilt verb":         {[]string{"logs"}, "muster: muster logs is not built yet\n"},
-		"unbuilt, with flags":  {[]string{"destroy", "orders", "--region", "eu-west-1"}, "muster: muster destroy is not built yet\n"},
-		"unbuilt, with help":   {[]string{"upgrade", "orders", "--help"}, "muster: muster upgrade is not built yet\n"},
+		"unbuilt, with flags":  {[]string{"logs", "orders", "--region", "eu-west-1"}, "muster: muster logs is not built yet\n"},
+		"unbuilt, with help":   {[]string{"logs", "orders", "--help"}, "muster: muster logs is not built yet\n"},
 		"unknown flag":         {[]string{"run", "--frobnicate"}, "muster: unknown flag: --frobnicate"},
 		"two fleets":           {[]string{"run", "a", "b"}, "muster: accepts at most 1 arg(s), received 2"},
 		"no messages":          {[]string{"run"}, "muster: --messages is missing"},

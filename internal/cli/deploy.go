@@ -63,7 +63,7 @@ has not changed is not uploaded again.`,
 		if o.into != "" {
 			return o.pack(ctx, s, h, chosen)
 		}
-		return o.each(ctx, s, h, chosen, nil)
+		return o.each(ctx, s, h, chosen, func(ctx context.Context, k *shipping, d *deployment) error { return k.deploy(ctx, d) })
 	})
 }
 
@@ -115,20 +115,15 @@ type deployment struct {
 	Error       string           `json:"error"`
 }
 
-// each deploys one fleet after the other and stops at the first that fails.
-// after, unless it is nil, is what has to go well before the next one is begun.
-func (o *shipOptions) each(ctx context.Context, s *streams, h *ships, chosen []shipment, after func(context.Context, *shipping, *deployment) error) error {
+// each ships one fleet after the other and stops at the first that fails.
+func (o *shipOptions) each(ctx context.Context, s *streams, h *ships, chosen []shipment, ship func(context.Context, *shipping, *deployment) error) error {
 	all := []*deployment{}
 	var failed error
 	for i, p := range chosen {
 		d := &deployment{Fleet: p.name, Flaws: []flaw{}, Changes: []rollout.Change{}, Events: []rollout.Event{}, Outputs: []rollout.Output{}}
 		all = append(all, d)
 		k := &shipping{options: o, streams: s, ships: h, shipment: p}
-		failed = k.deploy(ctx, d)
-		if failed == nil && after != nil && d.Outcome != "declined" {
-			failed = after(ctx, k, d)
-		}
-		if failed != nil {
+		if failed = ship(ctx, k, d); failed != nil {
 			d.Outcome, d.Error = "failed", failed.Error()
 			if rest := len(chosen) - i - 1; rest > 0 {
 				fmt.Fprintf(s.err, "%d further fleets were not begun.\n", rest)

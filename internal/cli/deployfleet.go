@@ -36,6 +36,8 @@ type shipping struct {
 	store  *rollout.Store
 	// stack as it is once the deployment is over.
 	stack *rollout.Stack
+	// unhurried is true once it was said that ticks cannot be asked for.
+	unhurried bool
 }
 
 func (k *shipping) say(format string, args ...any) {
@@ -109,6 +111,11 @@ func (k *shipping) deploy(ctx context.Context, d *deployment) error {
 	if err != nil {
 		return err
 	}
+	return k.ship(ctx, d, before)
+}
+
+// ship deploys a fleet whose stack was found, or was not.
+func (k *shipping) ship(ctx context.Context, d *deployment, before *rollout.Stack) error {
 	values, err := k.look(ctx, d, before)
 	if err != nil {
 		return err
@@ -299,6 +306,9 @@ func (k *shipping) tell(d *deployment) func(rollout.Event) {
 	return func(e rollout.Event) {
 		if d != nil {
 			d.Events = append(d.Events, e)
+		}
+		if strings.HasSuffix(e.Status, "_IN_PROGRESS") && e.LogicalID != k.name {
+			return
 		}
 		reason := ""
 		if e.Reason != "" {

@@ -8,7 +8,6 @@ import (
 
 // unbuilt are the verbs of the design that nobody has built yet.
 var unbuilt = []string{
-	"init", "validate", "upgrade", "destroy",
 	"logs",
 }
 

@@ -112,3 +112,32 @@ func TestLoad(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, e.Fleets, 2)
 }
+
+func TestWide(t *testing.T) {
+	found, err := Wide(embedded.Fleet)
+	require.NoError(t, err)
+	assert.Empty(t, found)
+
+	found, err = Wide([]byte(`Policies:
+  - Effect: Allow
+    Action: [sqs:*, logs:CreateLogDelivery]
+    Resource: '*'
+  - Effect: Deny
+    Action: '*'
+    Resource: '*'
+  - Effect: Allow
+    Action: sqs:SendMessage
+    Resource: [!GetAtt Queue.Arn, '*']
+`))
+	require.NoError(t, err)
+	var messages []string
+	for _, f := range found {
+		messages = append(messages, f.Message)
+	}
+	assert.Equal(t, []string{
+		"a role may do sqs:*: name the actions", "a role may do sqs:* to everything: name the resources",
+		"a role may do sqs:SendMessage to everything: name the resources",
+	}, messages)
+	_, err = Wide([]byte("a: ["))
+	assert.ErrorContains(t, err, "read the template: ")
+}
