@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/musterq/muster/internal/local"
+	"github.com/musterq/muster/internal/local/api"
 )
 
 type upOptions struct {
@@ -16,6 +17,7 @@ type upOptions struct {
 	listen     string
 	handlers   handlerOptions
 	job        jobOptions
+	empty      bool
 	parameters *parameters
 }
 
@@ -29,20 +31,30 @@ interface and prints what to export for SDKs and the AWS CLI to use it. It runs
 until it is interrupted: it then waits up to ` + timeToDrain.String() + ` for the workers to go home;
 interrupted twice it stops at once.
 
-Without --handler messages are handled by the demo's handler.
+Without --handler messages are handled by the demo's handler. With --empty there
+is no fleet at first, only the account: somewhere for muster deploy --local and
+the AWS CLI to go. Handlers that are given are then functions of that account.
 
 ` + handlerHelp,
 		Example: `  muster up --handler ./handle.sh
-  muster up --handler python:app.handler --max-concurrency 3`,
+  muster up --handler python:app.handler --max-concurrency 3
+  muster up --empty --handler ./handle.sh`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.listen, "listen", localAddress, "loopback `address` to listen on")
 	o.handlers.addFlags(flags)
 	o.job.addFlags(flags)
+	flags.BoolVar(&o.empty, "empty", false, "keep an account without a fleet")
 	return withParameters(c, nil, func(p *parameters) {
 		o.parameters = p
 		c.RunE = verb(func(ctx context.Context, args []string) error {
+			if o.empty {
+				if err := o.checkEmpty(args); err != nil {
+					return err
+				}
+				return upEmpty(ctx, s, o)
+			}
 			o.fleet = fleetName(args)
 			return up(ctx, s, o)
 		})
@@ -50,6 +62,9 @@ Without --handler messages are handled by the demo's handler.
 }
 
 func up(ctx context.Context, s *streams, o *upOptions) error {
+	if err := o.parameters.declared(s, o.fleet, &o.handlers); err != nil {
+		return err
+	}
 	others, err := o.handlers.others(s.dir)
 	if err != nil {
 		return err
@@ -109,17 +124,24 @@ func up(ctx context.Context, s *streams, o *upOptions) error {
 // announce prints what to export on standard output, the rest beside it.
 func announce(s *streams, f *localFleet) error {
 	account := f.runtime.Account
+	if err := announceAccount(s, account); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(s.out, "export QUEUE_URL=%s\n", f.names.QueueURL); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.err, "Ready: fleet %s at %s. Interrupt to end it; what it holds is not kept.\n", f.name, account.Endpoint)
+	return err
+}
+
+// announceAccount prints what leads SDKs and the AWS CLI to an account.
+func announceAccount(s *streams, account *api.Account) error {
 	_, err := fmt.Fprintf(s.out, `export AWS_ENDPOINT_URL=%[1]s
 export AWS_REGION=%[2]s
 export AWS_DEFAULT_REGION=%[2]s
 export AWS_ACCESS_KEY_ID=%[3]s
 export AWS_SECRET_ACCESS_KEY=%[4]s
-export QUEUE_URL=%[5]s
-`, account.Endpoint, account.Region, local.AccessKeyID, local.SecretAccessKey, f.names.QueueURL)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(s.err, "Ready: fleet %s at %s. Interrupt to end it; what it holds is not kept.\n", f.name, account.Endpoint)
+`, account.Endpoint, account.Region, local.AccessKeyID, local.SecretAccessKey)
 	return err
 }
 
