@@ -63,7 +63,7 @@ func TestLimits(t *testing.T) {
 		{"layers", "lambda", "CreateFunction", function("Layers", []string{"arn:aws:lambda:us-east-1:123456789012:layer:l:1"}), `"Layers"`},
 		{"images", "lambda", "CreateFunction", function("PackageType", "Image"), "packages of type Zip"},
 		{"code in S3", "lambda", "CreateFunction", function("Code", map[string]any{"S3Bucket": "bucket", "S3Key": "key"}), "not from S3"},
-		{"event source mappings", "lambda", "CreateEventSourceMapping", map[string]any{}, "does not know lambda:CreateEventSourceMapping"},
+		{"event source mappings of other sources than SQS queues", "lambda", "CreateEventSourceMapping", map[string]any{"EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/x"}, "polls SQS queues only"},
 		{"archives", "events", "CreateArchive", map[string]any{}, "does not know events:CreateArchive"},
 		{"Scheduler", "scheduler", "CreateSchedule", map[string]any{}, `no service "scheduler"`},
 		{"multipart uploads", "s3", "CreateMultipartUpload", map[string]any{}, "does not know s3:CreateMultipartUpload"},
