@@ -15,6 +15,7 @@ func (r *Runtime) enforce() {
 		Policy:       r.policyOf,
 		ObjectExists: r.S3.Exists,
 		TaskRoles:    func(family string) []string { return r.options.Jobs.Roles[family] },
+		Key:          r.keyOf,
 		Expression:   r.expression,
 	}, r.options.IAM)
 	if r.options.IAM.Off {
@@ -26,8 +27,7 @@ func (r *Runtime) enforce() {
 
 // policyOf is the policy that is attached to a resource.
 func (r *Runtime) policyOf(arn string) string {
-	service, resource, _ := strings.Cut(strings.TrimPrefix(arn, "arn:"+r.Account.Partition+":"), ":")
-	switch service {
+	switch service, resource := r.parts(arn); service {
 	case "sqs":
 		return r.SQS.Policy(arn)
 	case "lambda":
@@ -39,6 +39,28 @@ func (r *Runtime) policyOf(arn string) string {
 		return string(r.S3.Policy(bucket))
 	}
 	return ""
+}
+
+// keyOf is the KMS key that encrypts a resource.
+func (r *Runtime) keyOf(arn string) string {
+	switch service, resource := r.parts(arn); service {
+	case "sqs":
+		return r.SQS.Key(arn)
+	case "dynamodb":
+		_, table, _ := strings.Cut(resource, ":table/")
+		table, _, _ = strings.Cut(table, "/")
+		return r.DynamoDB.Key(table)
+	case "s3":
+		bucket, _, _ := strings.Cut(strings.TrimPrefix(resource, "::"), "/")
+		return r.S3.Key(bucket)
+	}
+	return ""
+}
+
+// parts takes an ARN of this partition apart: its service, and what follows.
+func (r *Runtime) parts(arn string) (service, rest string) {
+	service, rest, _ = strings.Cut(strings.TrimPrefix(arn, "arn:"+r.Account.Partition+":"), ":")
+	return service, rest
 }
 
 // expression is how the template of a stack names a resource of it. Empty for

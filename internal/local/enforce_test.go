@@ -21,7 +21,7 @@ func TestEveryOperationAsksSomethingOfIAM(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, runtime.Close()) }()
 	caller := api.Caller{RoleARN: runtime.IAM.Put("all", []string{"lambda.amazonaws.com"}, "*"), Function: "f"}
-	services := []string{"batch", "cloudformation", "cloudwatch", "codebuild", "dynamodb", "ecs", "events", "lambda", "s3", "sns", "sqs", "states", "sts"}
+	services := []string{"batch", "cloudformation", "cloudwatch", "codebuild", "dynamodb", "ecs", "events", "lambda", "logs", "s3", "sns", "sqs", "states", "sts"}
 	for _, name := range services {
 		service, ok := runtime.Router.Service(name)
 		require.True(t, ok, name)

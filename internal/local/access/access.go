@@ -29,6 +29,9 @@ type Resources struct {
 	ObjectExists func(bucket, key string) bool
 	// TaskRoles are the roles that the tasks of a task definition's family have.
 	TaskRoles func(family string) []string
+	// Key is the KMS key that encrypts a resource: a queue, a table or a bucket.
+	// Empty for none of the account's own.
+	Key func(arn string) string
 	// Expression is how a template names a resource: "!GetAtt Queue.Arn". Empty for
 	// a resource of no stack.
 	Expression func(arn string) string
@@ -122,7 +125,7 @@ func (a *Authorizer) authorize(call api.Call) error {
 	}
 	var buffer [2]need
 	q := a.ask(call.Input)
-	for _, n := range f(q, buffer[:0]) {
+	for _, n := range q.encrypted(call, f(q, buffer[:0])) {
 		d := a.decide(call, who, n, owned)
 		if !owned && a.options.Decided != nil {
 			a.options.Decided(d)

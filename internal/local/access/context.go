@@ -17,7 +17,7 @@ var keys = []string{
 	"aws:currenttime", "aws:epochtime", "aws:principalaccount", "aws:principalarn", "aws:principalisawsservice",
 	"aws:principalservicename", "aws:principaltype", "aws:requestedregion", "aws:resourceaccount", "aws:securetransport",
 	"aws:sourceaccount", "aws:sourcearn", "aws:userid", "aws:viaawsservice", "lambda:sourcefunctionarn",
-	"cloudwatch:namespace", "ecs:cluster", "events:detail-type", "events:source", "iam:passedtoservice", "s3:prefix",
+	"cloudwatch:namespace", "ecs:cluster", "events:detail-type", "events:source", "iam:passedtoservice", "kms:viaservice", "s3:prefix",
 }
 
 const principalTag = "aws:principaltag/"

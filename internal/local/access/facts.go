@@ -277,10 +277,16 @@ func (t table) others() {
 	t.add("sns", at("sns", "", "ResourceArn"), "TagResource", "UntagResource", "ListTagsForResource")
 	t.add("sns", anything, "ListTopics", "ListSubscriptions", "Unsubscribe", "ConfirmSubscription", "GetSubscriptionAttributes", "SetSubscriptionAttributes")
 	// What Lambda and Step Functions do in a role's name.
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
 	stream := func(q *asked) string {
-		return q.account.ARN("logs", "log-group:"+q.text("LogGroupName")+":log-stream:"+q.text("LogStreamName"))
+		return q.account.ARN("logs", "log-group:"+q.text("logGroupName")+":log-stream:"+q.text("logStreamName"))
 	}
-	t.add("logs", stream, "CreateLogStream", "PutLogEvents")
+	group := func(q *asked) string {
+		return q.account.ARN("logs", "log-group:"+q.text("logGroupName")+":log-stream:")
+	}
+	t.add("logs", stream, "CreateLogStream", "PutLogEvents", "GetLogEvents")
+	t.add("logs", group, "CreateLogGroup", "DeleteLogGroup", "DescribeLogStreams", "FilterLogEvents", "PutRetentionPolicy", "DeleteRetentionPolicy")
+	t.add("logs", at("logs", "log-group:", "resourceArn"), "ListTagsForResource", "TagResource", "UntagResource")
 	t.add("logs", anything, logDelivery...)
-	t.add("xray", anything, tracing...)
+	t.add("xray", anything, slices.Concat(tracing, sampling)...)
 }

@@ -25,6 +25,8 @@ var (
 	}
 	// https://docs.aws.amazon.com/xray/latest/devguide/security_iam_id-based-policy-examples.html
 	tracing = []string{"PutTraceSegments", "PutTelemetryRecords"}
+	// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html
+	sampling = []string{"GetSamplingRules", "GetSamplingTargets"}
 	// https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-iam-sync-async
 	managedRule = []string{"PutTargets", "PutRule", "DescribeRule"}
 )
@@ -104,9 +106,14 @@ func (a *Authorizer) Function(role string, traced bool) error {
 	if !a.assumable(role, lambdaService) {
 		return refused("The role defined for the function cannot be assumed by Lambda.")
 	}
-	if traced && a.lacks(role, lambdaService, "xray", tracing, nil) != nil {
+	if !traced {
+		return nil
+	}
+	if a.lacks(role, lambdaService, "xray", tracing[:1], nil) != nil {
 		return refused("The provided execution role does not have permissions to call PutTraceSegments on XRAY")
 	}
+	// Lambda finds out about the rest when it traces; the invocations run on.
+	_ = a.lacks(role, lambdaService, "xray", tracing[1:], nil)
 	return nil
 }
 
@@ -137,7 +144,7 @@ func (a *Authorizer) machine(q *asked) error {
 	}
 	if traced := q.member(q.input, "tracingConfiguration", "enabled"); traced.IsValid() && traced.Bool() {
 		// Step Functions finds out when it sends traces; the executions run on.
-		_ = a.lacks(role, statesService, "xray", tracing, nil)
+		_ = a.lacks(role, statesService, "xray", slices.Concat(tracing, sampling), nil)
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func (s *Service) send(ctx context.Context, t *target, call Delivery) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	return s.router.Call(ctx, t.service, operation, api.Caller{RoleARN: t.RoleArn}, encoded)
+	return s.router.Call(ctx, t.service, operation, api.Caller{RoleARN: t.RoleArn, Principal: "events.amazonaws.com", SourceARN: call.RuleArn}, encoded)
 }
 
 // report tells observers of a delivery that was given up.

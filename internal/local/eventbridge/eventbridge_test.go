@@ -148,6 +148,7 @@ func TestDeliversToEachKindOfTarget(t *testing.T) {
 				got := w.seen()
 				require.Len(t, got, 1)
 				assert.Equal(t, c.operation, got[0].operation)
+				c.caller.Principal, c.caller.SourceARN = "events.amazonaws.com", "arn:aws:events:us-east-1:123456789012:rule/wake"
 				assert.Equal(t, c.caller, got[0].caller)
 				id := ids.Entries[0].EventID
 				event := `{"version":"0","id":"` + id + `","detail-type":"muster wake","source":"muster","account":"123456789012",` +

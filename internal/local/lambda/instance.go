@@ -82,7 +82,7 @@ func (s *Service) newInstance(f *function) *instance {
 	i.accessKey = "ASIA" + s.letters(16)
 	i.setting = setting{
 		function: f.config,
-		logs:     newStream(s.sink(f.config.LogGroup), f.config.Name, name, f.version),
+		logs:     newStream(s.logsOf(f.config, name), f.config.Name, name, f.version),
 	}
 	i.setting.variables = s.variables(f, name, i.accessKey, s.letters(40), s.letters(64))
 	role, function := f.config.Role, f.config.Name

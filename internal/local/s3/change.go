@@ -12,7 +12,7 @@ import (
 
 // changeBucket sets what a template now says of a bucket.
 func (s *Service) changeBucket(_ context.Context, r api.ResourceRequest, old api.Existing) (api.Resource, error) {
-	_, rules, err := readBucket(r)
+	p, rules, err := readBucket(r)
 	if err != nil {
 		return api.Resource{}, err
 	}
@@ -22,7 +22,7 @@ func (s *Service) changeBucket(_ context.Context, r api.ResourceRequest, old api
 	if err != nil {
 		return api.Resource{}, err
 	}
-	b.expiry = rules
+	b.expiry, b.key = rules, p.key()
 	return old.Resource, nil
 }
 

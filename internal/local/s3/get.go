@@ -98,7 +98,7 @@ func (s *Service) read(in *GetObjectInput) (*object, *ObjectOutput, error) {
 	}
 	out := &ObjectOutput{
 		AcceptRanges: "bytes", ContentLength: len(o.body), ETag: o.etag, Expiration: b.expiration(in.Key, o),
-		LastModified: Timestamp{o.modified}, Headers: o.headers, Metadata: o.metadata, ServerSideEncryption: encryption,
+		LastModified: Timestamp{o.modified}, Headers: o.headers, Metadata: o.metadata, ServerSideEncryption: b.encryption(),
 	}
 	if in.ChecksumMode == "ENABLED" {
 		out.Checksums, out.ChecksumType = o.checksum.output(), fullObject

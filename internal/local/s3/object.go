@@ -126,12 +126,23 @@ func (s *Service) putObject(_ context.Context, _ api.Caller, in *PutObjectInput)
 	b.objects[in.Key] = o
 	return &PutObjectOutput{
 		ETag: o.etag, Checksums: o.checksum.output(), ChecksumType: fullObject,
-		ServerSideEncryption: encryption, Expiration: b.expiration(in.Key, o),
+		ServerSideEncryption: b.encryption(), Expiration: b.expiration(in.Key, o),
 	}, nil
 }
 
-// encryption is what every object is encrypted with, as far as anyone can tell.
-const encryption = "AES256"
+// Objects are encrypted by S3 itself or with a key of KMS, as far as anyone can tell.
+const (
+	encryption    = "AES256"
+	keyEncryption = "aws:kms"
+)
+
+// encryption is what the bucket's objects are encrypted with.
+func (b *bucket) encryption() string {
+	if b.key != "" {
+		return keyEncryption
+	}
+	return encryption
+}
 
 func (s *Service) newObject(in *PutObjectInput) (*object, error) {
 	if err := s.checkOwner(in.ExpectedBucketOwner); err != nil {

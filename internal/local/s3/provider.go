@@ -19,7 +19,7 @@ type bucketProperties struct {
 	BucketEncryption *struct {
 		ServerSideEncryptionConfiguration []struct {
 			BucketKeyEnabled              flag
-			ServerSideEncryptionByDefault struct{ SSEAlgorithm string }
+			ServerSideEncryptionByDefault struct{ SSEAlgorithm, KMSMasterKeyID string }
 		}
 	}
 	PublicAccessBlockConfiguration *struct {
@@ -91,7 +91,7 @@ func (s *Service) provideBucket(ctx context.Context, r api.ResourceRequest) (api
 	if err != nil {
 		return api.Resource{}, err
 	}
-	b.expiry = rules
+	b.expiry, b.key = rules, p.key()
 	return api.Resource{Ref: name, Attributes: map[string]string{
 		"Arn":                 "arn:" + s.account.Partition + ":s3:::" + name,
 		"DomainName":          name + ".s3.amazonaws.com",
@@ -123,11 +123,26 @@ func bucketNameOf(name string) string {
 	return name
 }
 
+// key is the KMS key that objects are encrypted with. Empty for none.
+func (p *bucketProperties) key() string {
+	if p.BucketEncryption == nil {
+		return ""
+	}
+	key := ""
+	for _, rule := range p.BucketEncryption.ServerSideEncryptionConfiguration {
+		key = rule.ServerSideEncryptionByDefault.KMSMasterKeyID
+	}
+	return key
+}
+
 func (p *bucketProperties) check() error {
 	if p.BucketEncryption != nil {
 		for _, rule := range p.BucketEncryption.ServerSideEncryptionConfiguration {
-			if a := rule.ServerSideEncryptionByDefault.SSEAlgorithm; a != encryption {
-				return notImplemented("the server-side encryption " + a)
+			switch by := rule.ServerSideEncryptionByDefault; {
+			case by.SSEAlgorithm == keyEncryption && by.KMSMasterKeyID == "":
+				return notImplemented("keys that AWS manages: KMSMasterKeyID must name one")
+			case by.SSEAlgorithm != encryption && by.SSEAlgorithm != keyEncryption:
+				return notImplemented("the server-side encryption " + by.SSEAlgorithm)
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func TestProviderRefuses(t *testing.T) {
 	w := newWorld(t)
 	for properties, want := range map[string]string{
 		`{"VersioningConfiguration":{"Status":"Enabled"}}`:                                                                          "NotImplemented: The embedded runtime's S3 does not have the versioning status Enabled.",
-		`{"BucketEncryption":{"ServerSideEncryptionConfiguration":[{"ServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms"}}]}}`: "NotImplemented: The embedded runtime's S3 does not have the server-side encryption aws:kms.",
+		`{"BucketEncryption":{"ServerSideEncryptionConfiguration":[{"ServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms"}}]}}`: "NotImplemented: The embedded runtime's S3 does not have keys that AWS manages: KMSMasterKeyID must name one.",
 		`{"OwnershipControls":{"Rules":[{"ObjectOwnership":"ObjectWriter"}]}}`:                                                      "NotImplemented: The embedded runtime's S3 does not have the object ownership ObjectWriter.",
 		`{"LifecycleConfiguration":{"Rules":[{"Status":"Enabled"}]}}`:                                                               "InvalidRequest: At least one action needs to be specified in a rule",
 		`{"LifecycleConfiguration":{"Rules":[{"Status":"Enabled","ExpirationInDays":0}]}}`:                                          "InvalidArgument: 'Days' for Expiration action must be a positive integer",

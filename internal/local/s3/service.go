@@ -26,6 +26,8 @@ type bucket struct {
 	objects map[string]*object
 	expiry  []expiryRule
 	policy  []byte
+	// key of KMS that encrypts its objects. Empty for none.
+	key string
 	// held are the byte-hours that are not billed yet, of objects that are gone,
 	// and billed is until when the others are.
 	held   float64
@@ -81,6 +83,16 @@ func (s *Service) Policy(bucket string) []byte {
 		return b.policy
 	}
 	return nil
+}
+
+// Key is the KMS key that encrypts a bucket's objects. Empty for none.
+func (s *Service) Key(bucket string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if b := s.buckets[bucket]; b != nil {
+		return b.key
+	}
+	return ""
 }
 
 // Exists tells whether a bucket has an object.
