@@ -10,17 +10,22 @@ import (
 	"github.com/musterq/muster/internal/local/cloudformation"
 	"github.com/musterq/muster/internal/local/eventbridge"
 	"github.com/musterq/muster/internal/local/lambda"
+	"github.com/musterq/muster/internal/local/logs"
 	"github.com/musterq/muster/internal/local/s3"
 	"github.com/musterq/muster/internal/local/stepfunctions"
 )
 
 // stepFunctionsOptions joins Step Functions to its neighbours: it invokes
-// functions, hears of jobs, and tells EventBridge of executions.
+// functions, hears of jobs, and tells EventBridge, CloudWatch and logs of executions.
 func (r *Runtime) stepFunctionsOptions() stepfunctions.Options {
 	o := r.options.StepFunctions
 	o.Seed = r.options.Seed
 	o.Invoke = r.invoke
 	o.JobEnded = r.Jobs.Ended
+	o.Metric = func(name, machine string, value float64) {
+		r.CloudWatch.Count("AWS/States", name, "StateMachineArn", machine, value)
+	}
+	o.Log = r.vendedLog
 	tell := o.OnStatus
 	o.OnStatus = func(e stepfunctions.StatusEvent) {
 		r.publishStatus(e)
@@ -89,6 +94,12 @@ func (r *Runtime) embedded(logGroup string, message []byte) {
 		r.CloudWatch.Count("AWS/Logs", "EMFParsingErrors", "LogGroupName", logGroup, 1)
 		r.Router.Emit(api.Call{Service: "logs", Operation: "EmbeddedMetrics", Input: logGroup}, api.AsError(err))
 	}
+}
+
+// vendedLog takes what Step Functions logs of executions.
+func (r *Runtime) vendedLog(logGroup, logStream string, message []byte) {
+	r.Logs.Write(logGroup, logStream, message)
+	r.Logs.Ingest(logGroup, len(message)+logs.Overhead)
 }
 
 // functionMetric is what Lambda tells CloudWatch of a function.

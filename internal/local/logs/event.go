@@ -139,8 +139,8 @@ type PutLogEventsOutput struct {
 	NextSequenceToken string `json:"nextSequenceToken"`
 }
 
-// overhead is what CloudWatch Logs counts for an event beside its message.
-const overhead = 26
+// Overhead is what CloudWatch Logs counts for an event beside its message.
+const Overhead = 26
 
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 func (s *Service) putLogEvents(_ context.Context, _ api.Caller, in *PutLogEventsInput) (*PutLogEventsOutput, error) {
@@ -152,7 +152,7 @@ func (s *Service) putLogEvents(_ context.Context, _ api.Caller, in *PutLogEvents
 		if i > 0 && e.Timestamp < in.LogEvents[i-1].Timestamp {
 			return nil, invalid("Log events in a single PutLogEvents request must be in chronological order.")
 		}
-		bytes += len(e.Message) + overhead
+		bytes += len(e.Message) + Overhead
 	}
 	if err := s.put(in); err != nil {
 		return nil, err

@@ -180,7 +180,7 @@ func (s *Service) filterLogEvents(_ context.Context, _ api.Caller, in *FilterLog
 	out := &FilterLogEventsOutput{Events: []FilteredEvent{}, SearchedLogStreams: []struct{}{}}
 	bytes := 0
 	for i, e := range events {
-		if bytes += len(e.message) + overhead; i > 0 && (i == limit || bytes > mostReadBytes) {
+		if bytes += len(e.message) + Overhead; i > 0 && (i == limit || bytes > mostReadBytes) {
 			out.NextToken = fmt.Sprintf("%d/%d", events[i-1].at, events[i-1].id)
 			break
 		}

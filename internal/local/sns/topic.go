@@ -251,8 +251,8 @@ func (s *Service) defaultPolicy(topicARN string) string {
 		"Version": "2008-10-17", "Id": "__default_policy_ID",
 		"Statement": []any{map[string]any{
 			"Sid": "__default_statement_ID", "Effect": "Allow", "Principal": "*", "Resource": topicARN,
-			"Action": []string{"SNS:GetTopicAttributes", "SNS:SetTopicAttributes", "SNS:AddPermission", "SNS:RemovePermission", "SNS:DeleteTopic",
-				"SNS:Subscribe", "SNS:ListSubscriptionsByTopic", "SNS:Publish"},
+			"Action": []string{"sns:GetTopicAttributes", "sns:SetTopicAttributes", "sns:AddPermission", "sns:RemovePermission", "sns:DeleteTopic",
+				"sns:Subscribe", "sns:ListSubscriptionsByTopic", "sns:Publish"},
 			"Condition": map[string]any{"StringEquals": map[string]string{"AWS:SourceAccount": s.account.ID}},
 		}},
 	})

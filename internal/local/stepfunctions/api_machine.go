@@ -47,6 +47,9 @@ func (s *Service) createStateMachine(_ context.Context, _ api.Caller, in *create
 	if err := checkRole(in.RoleArn); err != nil {
 		return nil, err
 	}
+	if err := in.LoggingConfiguration.check(); err != nil {
+		return nil, err
+	}
 	d, err := s.definition(in.Definition, express)
 	if err != nil {
 		return nil, err
@@ -167,6 +170,9 @@ func (s *Service) updateStateMachine(_ context.Context, _ api.Caller, in *update
 		next.roleARN = *in.RoleArn
 	}
 	if in.LoggingConfiguration != nil {
+		if err := in.LoggingConfiguration.check(); err != nil {
+			return nil, err
+		}
 		next.logging = in.LoggingConfiguration
 	}
 	if in.TracingConfiguration != nil {

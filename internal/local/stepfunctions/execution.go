@@ -72,6 +72,7 @@ func (x *execution) prepare() {
 
 // launch runs an execution that is registered, and counted as running.
 func (x *execution) launch() {
+	x.measure("ExecutionsStarted", 1)
 	x.notify()
 	go func() {
 		defer x.service.running.Done()
@@ -116,6 +117,7 @@ func (x *execution) finish(end status, output any, f *failure, previous int64) b
 	x.mu.Unlock()
 	x.cancel()
 	x.bill()
+	x.measureEnd()
 	x.service.ended(x)
 	close(x.done)
 	x.notify()
@@ -173,11 +175,13 @@ func (x *execution) record(e event) int64 {
 // have no history. Execution.mu must be held.
 func (x *execution) append(e event) {
 	x.count++
-	if x.machine.express {
-		return
-	}
 	e.at = time.Now().UnixMilli()
-	x.history.append(e)
+	if x.revision.logging != nil {
+		x.log(e)
+	}
+	if !x.machine.express {
+		x.history.append(e)
+	}
 }
 
 // closed says when the execution ended.

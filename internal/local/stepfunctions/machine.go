@@ -117,7 +117,7 @@ func (m *machine) tagList() []tag {
 	return list
 }
 
-// loggingConfiguration is kept and described; nothing is logged.
+// loggingConfiguration says what is logged of executions, and where.
 type loggingConfiguration struct {
 	Level                string           `json:"level,omitempty"`
 	IncludeExecutionData bool             `json:"includeExecutionData"`

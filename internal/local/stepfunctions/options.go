@@ -17,6 +17,12 @@ type Options struct {
 	// OnStatus is told of the status of Standard executions, RUNNING first, on
 	// the goroutine that changed it: it must be quick. Nil tells nobody.
 	OnStatus func(StatusEvent)
+	// Metric is told of the metrics of a state machine's executions, Standard and
+	// Express, as AWS/States has them. It must be quick. Nil tells nobody.
+	Metric func(name, stateMachineARN string, value float64)
+	// Log takes what a state machine's LoggingConfiguration has logged of its
+	// executions. It must not call back. Nil logs nothing.
+	Log func(logGroup, logStream string, message []byte)
 	// Seed of names, tokens, jitter and random intrinsic functions.
 	Seed uint64
 	// DataLimitCatchable lets States.ALL catch States.DataLimitExceeded. The

@@ -21,7 +21,7 @@ func TestProvider(t *testing.T) {
 		"StateMachineType": "EXPRESS", "RoleArn": "` + role + `",
 		"DefinitionString": "{\"StartAt\":\"S\",\"States\":{\"S\":{\"Type\":\"Task\",\"End\":true,\"Resource\":\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName\":\"${F}\",\"Payload\":\"${N}\"}}}}",
 		"DefinitionSubstitutions": {"F": "work", "N": 3},
-		"LoggingConfiguration": {"Level": "ERROR", "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": "arn:log"}}]},
+		"LoggingConfiguration": {"Level": "ERROR", "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:/aws/vendedlogs/states/m:*"}}]},
 		"TracingConfiguration": {"Enabled": true},
 		"Tags": [{"Key": "k", "Value": "v"}]}`)}
 	made, err := provide(context.Background(), request)
@@ -32,7 +32,7 @@ func TestProvider(t *testing.T) {
 	assert.Contains(t, described["definition"], `"FunctionName":"work","Payload":"3"`)
 	assert.Equal(t, "EXPRESS", described["type"])
 	assert.Equal(t, map[string]any{"level": "ERROR", "includeExecutionData": false, "destinations": []any{
-		map[string]any{"cloudWatchLogsLogGroup": map[string]any{"logGroupArn": "arn:log"}}}}, described["loggingConfiguration"])
+		map[string]any{"cloudWatchLogsLogGroup": map[string]any{"logGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:/aws/vendedlogs/states/m:*"}}}}, described["loggingConfiguration"])
 
 	_, err = provide(context.Background(), request)
 	assert.EqualError(t, err, "StateMachineAlreadyExists: State Machine Already Exists: '"+arn+"'")
