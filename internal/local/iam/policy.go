@@ -289,7 +289,7 @@ func (s *statement) typed() Statement {
 
 var (
 	sid      = regexp.MustCompile(`^[0-9A-Za-z]*$`)
-	action   = regexp.MustCompile(`^([a-z0-9-]+:[A-Za-z0-9*?]+|\*)$`)
+	action   = regexp.MustCompile(`^([A-Za-z0-9-]+:[A-Za-z0-9*?]+|\*)$`)
 	arn      = regexp.MustCompile(`^(arn:[^:]*:[^:]*:[^:]*:[^:]*:.+|\*)$`)
 	operator = regexp.MustCompile(`^(For(All|Any)[A-Za-z]*:)?([A-Za-z]+)$`)
 )
