@@ -49,6 +49,8 @@ func TestFromScaledObject(t *testing.T) {
 		"MessagesPerWorker": "20", "MinWorkers": "2", "MaxConcurrency": "40", "Parallelism": "1",
 		"ScheduleExpression": "rate(2 minutes)", "IdleSeconds": "600", "ScaleInHoldSeconds": "120",
 	}, p.Parameters)
+	p.Parameters["ProcessHandler"] = functionOfTests // as the team would
+	fits(t, p)
 	assert.Equal(t, "orders eu-west-1 123456789012", p.Fleet+" "+p.Region+" "+p.Account)
 	for what, why := range map[string]string{
 		"paused-replicas": "held at 3 replicas", "fallback": "6 replicas", "activationQueueLength": "up to 5", "scaleOnInFlight": "in flight too",

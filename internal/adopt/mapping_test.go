@@ -15,8 +15,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	fleet "github.com/musterq/muster/cloudformation"
+	"github.com/musterq/muster/internal/estate"
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/cloudformation"
 	locallambda "github.com/musterq/muster/internal/local/lambda"
 )
 
@@ -62,6 +65,14 @@ func about(p *Plan, what string) string {
 	return ""
 }
 
+// fits checks that the template takes a plan's parameters, together.
+func fits(t *testing.T, p *Plan) {
+	t.Helper()
+	template, err := cloudformation.Parse("fleet.yaml", fleet.Fleet)
+	require.NoError(t, err)
+	assert.Empty(t, estate.Violations(template, p.Parameters))
+}
+
 func TestFromMapping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := account(t, 60, map[string]string{"VisibilityTimeout": "360", "KmsMasterKeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"})
@@ -87,6 +98,7 @@ func TestFromMapping(t *testing.T) {
 			"RouteHandlers": functionOfTests, "Unmatched": "drop",
 			"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		}, p.Parameters)
+		fits(t, p)
 		assert.Equal(t, "123456789012 us-east-1 orders", p.Account+" "+p.Region+" "+p.Fleet)
 		assert.Contains(t, about(p, "MaxConcurrency"), "the mapping's MaximumConcurrency.")
 		assert.Contains(t, about(p, "ReportBatchItemFailures"), "always reads")
@@ -125,6 +137,7 @@ func TestCap(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, c.most+" "+c.times, p.Parameters["MaxConcurrency"]+" "+p.Parameters["Parallelism"])
 				assert.Contains(t, about(p, "MaxConcurrency"), c.why)
+				fits(t, p)
 				assert.Contains(t, about(p, "DeadLetterQueueArn"), "no dead-letter queue")
 			})
 		})
@@ -144,12 +157,14 @@ func TestSlowAndOrderedHandlers(t *testing.T) {
 		r := account(t, 900, map[string]string{"VisibilityTimeout": "5400"})
 		p, err := FromMapping(t.Context(), r.Config(), Source{UUID: attach(t, r, lambda.CreateEventSourceMappingInput{BatchSize: aws.Int32(50), MaximumBatchingWindowInSeconds: aws.Int32(1)})}, "")
 		require.NoError(t, err)
+		fits(t, p)
 		assert.Equal(t, "steps 10 0 1", p.Parameters["Lane"]+" "+p.Parameters["BatchSize"]+" "+p.Parameters["BatchingWindowSeconds"]+" "+p.Parameters["Parallelism"])
 	})
 	synctest.Test(t, func(t *testing.T) {
 		r := account(t, 30, map[string]string{"FifoQueue": "true"})
 		p, err := FromMapping(t.Context(), r.Config(), Source{UUID: attach(t, r, lambda.CreateEventSourceMappingInput{EventSourceArn: aws.String(queueOfTests + ".fifo")})}, "")
 		require.NoError(t, err)
+		fits(t, p)
 		assert.Equal(t, "true 1 jobs", p.Parameters["Fifo"]+" "+p.Parameters["BatchSize"]+" "+p.Fleet)
 	})
 }
