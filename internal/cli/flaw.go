@@ -86,7 +86,7 @@ func (f *flaws) refuse(err error) {
 		return
 	}
 	if resource, ok := errors.AsType[*cloudformation.ResourceError](err); ok {
-		f.all = append(f.all, flaw{f.fleet, severe, resource.File, resource.Line, resource.Error(), ""})
+		f.all = append(f.all, flaw{f.fleet, severe, resource.File, resource.Line, fmt.Sprintf("%s (%s): %v", resource.LogicalID, resource.Type, resource.Err), ""})
 		return
 	}
 	f.add(severe, "", "", "%v", err)

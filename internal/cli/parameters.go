@@ -33,6 +33,8 @@ var fleetTemplate = sync.OnceValues(func() (*cloudformation.Template, error) {
 type parameters struct {
 	template *cloudformation.Template
 	values   map[string]string
+	// given are those of values that flags gave.
+	given map[string]string
 }
 
 // addParameters adds a flag for each parameter, in the order of the template's
@@ -42,7 +44,7 @@ func addParameters(flags *pflag.FlagSet, defaults map[string]string) (*parameter
 	if err != nil {
 		return nil, err
 	}
-	p := &parameters{template: template, values: maps.Clone(defaults)}
+	p := &parameters{template: template, values: maps.Clone(defaults), given: map[string]string{}}
 	if p.values == nil {
 		p.values = map[string]string{}
 	}
@@ -136,6 +138,7 @@ func (f *parameterFlag) String() string {
 
 func (f *parameterFlag) Set(value string) error {
 	f.parameters.values[f.parameter.Name] = value
+	f.parameters.given[f.parameter.Name] = value
 	return nil
 }
 

@@ -95,6 +95,9 @@ func fleetName(args []string) string {
 }
 
 func run(ctx context.Context, s *streams, o *runOptions) error {
+	if err := o.parameters.declared(s, o.fleet, &o.handlers); err != nil {
+		return err
+	}
 	switch {
 	case o.messages == "":
 		return usage(errors.New("--messages is missing: name a file, or - for standard input"))

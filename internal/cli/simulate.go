@@ -36,12 +36,14 @@ var simulated = map[string]bool{
 // long things take on AWS.
 type model struct {
 	parameters *parameters
-	duration   string
-	samples    string
-	perEvent   bool
-	failures   string
-	seed       uint64
-	promise    time.Duration
+	// fleet of muster.yaml whose parameters are taken. Empty for none.
+	fleet    string
+	duration string
+	samples  string
+	perEvent bool
+	failures string
+	seed     uint64
+	promise  time.Duration
 
 	start, poll, settle, coldStart, podStart, taskStart time.Duration
 }
@@ -61,6 +63,7 @@ const (
 
 func (m *model) addFlags(flags *pflag.FlagSet) error {
 	flags.SortFlags = false
+	flags.StringVar(&m.fleet, "fleet", "", "the `FLEET` of muster.yaml whose parameters it has; flags win")
 	flags.StringVar(&m.duration, "duration", "", "how long the handlers take: 120ms, normal:MEAN,DEVIATION, lognormal:MEAN,DEVIATION or exponential:MEAN")
 	flags.StringVar(&m.samples, "durations", "", "`file` of measured durations instead, one a line: 120ms, or milliseconds")
 	flags.BoolVar(&m.perEvent, "per-event", false, "the duration is that of an event, whatever it holds; else of each of its messages")
@@ -103,6 +106,11 @@ func (m *model) number(name string) int {
 func (m *model) resolve(s *streams) (sim.Config, sim.Muster, sim.Cap, error) {
 	refuse := func(err error) (sim.Config, sim.Muster, sim.Cap, error) {
 		return sim.Config{}, sim.Muster{}, sim.Cap{}, usage(err)
+	}
+	if m.fleet != "" {
+		if err := m.parameters.declared(s, m.fleet, nil); err != nil {
+			return sim.Config{}, sim.Muster{}, sim.Cap{}, err
+		}
 	}
 	if err := m.parameters.check(); err != nil {
 		return sim.Config{}, sim.Muster{}, sim.Cap{}, err
