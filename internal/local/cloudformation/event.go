@@ -41,10 +41,9 @@ func (s *Stack) setStatus(status, reason string) {
 	case "UPDATE_IN_PROGRESS":
 		s.updated = now
 	}
-	id := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", s.ID, len(s.events)))
-	s.events = append(s.events, StackEvent{
-		StackID: s.ID, EventID: id.String(), StackName: s.Name, LogicalResourceID: s.Name, PhysicalResourceID: s.ID,
-		ResourceType: stackType, Timestamp: now, ResourceStatus: status, ResourceStatusReason: reason, ClientRequestToken: s.token,
+	s.addEvent(StackEvent{
+		LogicalResourceID: s.Name, PhysicalResourceID: s.ID, ResourceType: stackType,
+		Timestamp: now, ResourceStatus: status, ResourceStatusReason: reason,
 	})
 }
 
@@ -54,13 +53,18 @@ func (s *Stack) tell(r StackResource, status, reason string) StackResource {
 	r.Status, r.Reason, r.Timestamp = status, reason, time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.events = append(s.events, StackEvent{
-		StackID: s.ID, EventID: fmt.Sprintf("%s-%s-%s", r.LogicalID, status, r.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z")),
-		StackName: s.Name, LogicalResourceID: r.LogicalID, PhysicalResourceID: r.Ref, ResourceType: r.Type,
-		Timestamp: r.Timestamp, ResourceStatus: status, ResourceStatusReason: reason,
-		ResourceProperties: string(r.declared), ClientRequestToken: s.token,
+	s.addEvent(StackEvent{
+		LogicalResourceID: r.LogicalID, PhysicalResourceID: r.Ref, ResourceType: r.Type,
+		Timestamp: r.Timestamp, ResourceStatus: status, ResourceStatusReason: reason, ResourceProperties: string(r.declared),
 	})
 	return r
+}
+
+// addEvent needs the stack's lock.
+func (s *Stack) addEvent(e StackEvent) {
+	id := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", s.ID, len(s.events)))
+	e.StackID, e.StackName, e.EventID, e.ClientRequestToken = s.ID, s.Name, id.String(), s.token
+	s.events = append(s.events, e)
 }
 
 // Events of the stack and its resources, the newest first.
