@@ -3,6 +3,7 @@ package cloudformation_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -146,7 +147,8 @@ func TestCleaningUpNeverFailsAnUpdate(t *testing.T) {
 		assert.Contains(t, w.events("Free"), "DELETE_FAILED it is in use")
 		_, err := w.client.DeleteStack(t.Context(), &sdk.DeleteStackInput{StackName: aws.String("jobs")})
 		require.NoError(t, err)
-		assert.Equal(t, []string{"create Fresh", "delete Free"}, w.did())
+		synctest.Wait()
+		assert.Equal(t, []string{"create Fresh", "delete Free", "delete Fresh", "delete Third", "delete Second", "delete First"}, w.did())
 	})
 }
 
