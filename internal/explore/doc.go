@@ -9,5 +9,6 @@
 //
 // Schedules come from two searches: a systematic one, every schedule that
 // differs in one choice from letting each call go as it comes, then pairs of
-// them; and random walks, with priorities among the callers.
+// them; and random walks, with priorities among the callers. One walk in eight
+// aims at the moment in which nothing but the allowance for clocks holds the cap.
 package explore
