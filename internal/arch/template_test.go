@@ -231,7 +231,7 @@ var wiring = map[string]func(function.Lookup) error{
 var words = map[string]string{
 	"LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync", "FIFO": "false",
 	"MAX_RECEIVE_COUNT": "5", "ROUTES": "", "UNMATCHED": "handler", "DUPLICATE_KEY": "messageId", "BODIES_IN_STATE": "small",
-	"SCALE_SCHEDULE": "", "GATE_ACTION": "hold", "PUMP_MEMORY": "512", "REDACT_ERRORS": "false",
+	"SCALE_SCHEDULE": "", "GATE_ACTION": "hold", "PUMP_MEMORY": "128", "REDACT_ERRORS": "false",
 	"DRAIN_WITHIN_SECONDS": "0", "MAX_AGE_SECONDS": "0", "LAMBDA_CONCURRENCY": "0",
 }
 

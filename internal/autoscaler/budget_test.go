@@ -29,7 +29,7 @@ func (r *rig) bill() scale.Bill {
 // events of ten.
 func TestATickReckonsWhatWasSpent(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.config.HandlerMemory = 1024
+		r.config.HandlerMemory, r.config.PumpMemory = 1024, 512
 		r.ticks(scheduled)
 		begun := r.bill().Dollars
 		assert.Less(r, begun, 0.0001)
@@ -59,7 +59,7 @@ func TestATickReckonsWhatWasSpent(t *testing.T) {
 
 func TestABudgetThatIsSpent(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.config.Policy.MonthlyBudget = 0.01
+		r.config.Policy.MonthlyBudget, r.config.PumpMemory = 0.01, 512
 		r.hold(registry.Control{}, slot("a"), slot("b"))
 		r.send(30)
 		out := r.ticks(scheduled)

@@ -13,7 +13,7 @@ import (
 // Sizes of Muster's own functions in GB, as cloudformation/fleet.yaml has them.
 const (
 	PumpMemory   = float64(pump.Memory) / (1 << 30)
-	PollMemory   = 0.5
+	PollMemory   = 0.25
 	SettleMemory = 0.25
 	AssessMemory = 0.25
 	// expressGB is the least that an Express execution is billed for.

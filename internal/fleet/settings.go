@@ -142,7 +142,7 @@ type Settings struct {
 	// RedactErrors keeps the texts of the handlers' own errors out of all that is
 	// recorded: their types and hashes are.
 	RedactErrors bool
-	// PumpMemory of the pump's function in MB. Defaults to 512.
+	// PumpMemory of the pump's function in MB. Defaults to 128.
 	PumpMemory int
 }
 

@@ -28,13 +28,19 @@ import (
 	"github.com/musterq/muster/internal/price"
 )
 
+// account is a runtime in a bubble.
+type account struct{ *local.Runtime }
+
+// pass lets time pass.
+func (account) pass(d time.Duration) { time.Sleep(d) }
+
 // What each service bills for what was done, in the units of the price pages.
 func TestBill(t *testing.T) {
 	for name, c := range map[string]struct {
-		do   func(t *testing.T, r *local.Runtime)
+		do   func(t *testing.T, r account)
 		want map[price.Item]float64
 	}{
-		"messages by 64 KB, a batch as a whole, empty receives too": {func(t *testing.T, r *local.Runtime) {
+		"messages by 64 KB, a batch as a whole, empty receives too": {func(t *testing.T, r account) {
 			client := sqs.NewFromConfig(r.Config())
 			out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q")})
 			require.NoError(t, err)
@@ -50,14 +56,14 @@ func TestBill(t *testing.T) {
 			_, err = client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String("http://127.0.0.1/123456789012/none"), MessageBody: &body})
 			require.Error(t, err)
 		}, map[price.Item]float64{price.SQSRequest: 1 + 2 + 2 + 1}},
-		"FIFO queues by their own price": {func(t *testing.T, r *local.Runtime) {
+		"FIFO queues by their own price": {func(t *testing.T, r account) {
 			client := sqs.NewFromConfig(r.Config())
 			out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q.fifo"), Attributes: map[string]string{"FifoQueue": "true"}})
 			require.NoError(t, err)
 			_, err = client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: out.QueueUrl})
 			require.NoError(t, err)
 		}, map[price.Item]float64{price.SQSRequest: 1, price.SQSFifoRequest: 1}},
-		"items by their size, failed conditions too, transactions twice, and what is kept": {func(t *testing.T, r *local.Runtime) {
+		"items by their size, failed conditions too, transactions twice, and what is kept": {func(t *testing.T, r account) {
 			client := dynamodb.NewFromConfig(r.Config())
 			key := []ddbtypes.AttributeDefinition{{AttributeName: aws.String("K"), AttributeType: "S"}}
 			_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
@@ -74,9 +80,9 @@ func TestBill(t *testing.T) {
 			require.NoError(t, err)
 			_, err = client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("table"), Key: map[string]ddbtypes.AttributeValue{"K": item["K"]}}) // 0.5
 			require.NoError(t, err)
-			time.Sleep(price.Month)
+			r.pass(price.Month)
 		}, map[price.Item]float64{price.DynamoDBWrite: 8, price.DynamoDBRead: 0.5, price.DynamoDBStorage: (1 + 1 + 1 + 1500 + 100) / float64(price.GB)}},
-		"objects by class and for as long as they are kept": {func(t *testing.T, r *local.Runtime) {
+		"objects by class and for as long as they are kept": {func(t *testing.T, r account) {
 			client := s3.NewFromConfig(r.Config(), func(o *s3.Options) { o.UsePathStyle = true })
 			_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("bucket")})
 			require.NoError(t, err)
@@ -84,16 +90,16 @@ func TestBill(t *testing.T) {
 				_, err = client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("bucket"), Key: &key, Body: strings.NewReader("0123456789")})
 				require.NoError(t, err)
 			}
-			time.Sleep(price.Month)
+			r.pass(price.Month)
 			_, err = client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("bucket"), Key: aws.String("a")})
 			require.NoError(t, err)
 			_, err = client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("bucket"), Key: aws.String("a")})
 			require.Error(t, err)
-			time.Sleep(price.Month)
+			r.pass(price.Month)
 		}, map[price.Item]float64{price.S3Write: 3, price.S3Read: 1, price.S3Storage: 30 / float64(price.GB)}},
-		"invocations by the millisecond, those that run until now": {func(t *testing.T, r *local.Runtime) {
+		"invocations by the millisecond, those that run until now": {func(t *testing.T, r account) {
 			require.NoError(t, r.Lambda.Put(lambda.Function{Name: "f", MemorySize: 1024, Timeout: 60, Architectures: []string{"arm64"}, Code: lambda.Func(func(ctx context.Context, _ []byte) ([]byte, error) {
-				time.Sleep(1500*time.Millisecond + 200*time.Microsecond)
+				r.pass(1500*time.Millisecond + 200*time.Microsecond)
 				return nil, nil
 			})}))
 			client := awslambda.NewFromConfig(r.Config())
@@ -102,13 +108,13 @@ func TestBill(t *testing.T) {
 			large := []byte(`"` + strings.Repeat("x", 300<<10) + `"`)
 			_, err = client.Invoke(t.Context(), &awslambda.InvokeInput{FunctionName: aws.String("f"), InvocationType: lambdatypes.InvocationTypeEvent, Payload: large})
 			require.NoError(t, err)
-			time.Sleep(time.Second)
+			r.pass(time.Second)
 			bill := r.Bill()
 			assert.InDelta(t, 2.501, bill.Sum(price.LambdaArmTime), 1e-9)
 			assert.Equal(t, 1.0, bill.Sum(price.LambdaRequest))
-			time.Sleep(time.Minute)
+			r.pass(time.Minute)
 		}, map[price.Item]float64{price.LambdaRequest: 3, price.LambdaArmTime: 1.501 + 1.501}},
-		"transitions, with their retries, and Express by 100 ms and 64 MB": {func(t *testing.T, r *local.Runtime) {
+		"transitions, with their retries, and Express by 100 ms and 64 MB": {func(t *testing.T, r account) {
 			client := sfn.NewFromConfig(r.Config())
 			for kind, definition := range map[sfntypes.StateMachineType]string{
 				"STANDARD": `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"none"},"Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":2}],"Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],"End":true},"B":{"Type":"Succeed"}}}`,
@@ -119,9 +125,9 @@ func TestBill(t *testing.T) {
 				_, err = client.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: m.StateMachineArn})
 				require.NoError(t, err)
 			}
-			time.Sleep(time.Minute)
+			r.pass(time.Minute)
 		}, map[price.Item]float64{price.Transition: 4, price.ExpressRequest: 1, price.ExpressTime: 2.0 / 16}},
-		"own events by 64 KB": {func(t *testing.T, r *local.Runtime) {
+		"own events by 64 KB": {func(t *testing.T, r account) {
 			client := eventbridge.NewFromConfig(r.Config())
 			var entries []ebtypes.PutEventsRequestEntry
 			for _, size := range []int{10, 100 << 10} {
@@ -135,7 +141,7 @@ func TestBill(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, err := local.Start(local.Options{IAM: access.Options{Off: true}})
 				require.NoError(t, err)
-				c.do(t, r)
+				c.do(t, account{r})
 				bill, dollars := r.Bill(), 0.0
 				for item, quantity := range c.want {
 					assert.InDelta(t, quantity, bill.Sum(item), 1e-9*max(1, quantity), item.Name)

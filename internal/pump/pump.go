@@ -93,7 +93,7 @@ func Validate(c fleet.Settings) error {
 }
 
 // leastMemory lets a receive of ten of SQS's largest messages fit.
-const leastMemory = 256
+const leastMemory = 128
 
 // invocations is how long both handlers of an event are waited for at most.
 func invocations(c fleet.Settings) time.Duration {

@@ -80,7 +80,7 @@ func inBubble(t *testing.T, process Handler, worker registry.Worker, test func(r
 			Lane: fleet.Stream, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync, Unmatched: fleet.ToHandler, BodiesInState: fleet.SmallBodies,
 			Fleet: "jobs", Table: "muster", QueueURL: r.url, QueueARN: "arn:aws:sqs:us-east-1:123456789012:jobs",
 			Process: r.put("process", 10*time.Second, process), BatchSize: 10, Idle: 20 * time.Second,
-			Backoff: message.Backoff{Base: 4 * time.Second, Max: 4 * time.Second},
+			Backoff: message.Backoff{Base: 4 * time.Second, Max: 4 * time.Second}, PumpMemory: 430,
 		}
 		require.NoError(t, r.registry.Commit(t.Context(), registry.Control{}, registry.Change{Reserve: []registry.Worker{worker}}))
 		test(r)
