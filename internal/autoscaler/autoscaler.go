@@ -139,6 +139,8 @@ type Output struct {
 	More  bool `json:"more"`
 	// Reason says in plain words what was decided.
 	Reason string `json:"reason"`
+	// Active is true while there are messages or workers.
+	Active bool `json:"active"`
 	// Starved, AtCap and OverBudget are the decision's signals.
 	Starved    bool `json:"starved"`
 	AtCap      bool `json:"atCap"`
@@ -252,11 +254,13 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, gate 
 	}
 	out := Output{
 		Starts: []Start{}, Begun: in.Begun + len(reserved), More: decision.More && t.now.Sub(in.Since.Time()) < moreWithin, Reason: decision.Reason + t.notes,
-		Starved: decision.Starved, AtCap: decision.AtCap, OverBudget: decision.OverBudget,
+		Active: depth.Visible+depth.InFlight+len(t.workers) > 0, Starved: decision.Starved, AtCap: decision.AtCap, OverBudget: decision.OverBudget,
 	}
 	for _, w := range append(again, reserved...) {
 		out.Starts = append(out.Starts, Start{Fleet: a.config.Fleet, Worker: w.ID(), Name: w.Holder, Input: json.RawMessage(w.Input)})
 	}
+	// One that a worker is started for is not: that none of them lives counts.
+	out.Starved = out.Starved && (len(out.Starts) == 0 || len(t.workers) > 0)
 	err = a.registry.RecordTick(ctx, in.Tick, t.now, registry.Tick{
 		Visible: depth.Visible, InFlight: depth.InFlight, Workers: len(t.workers), Wanted: decision.Wanted,
 		Started: len(reserved), Drained: len(decision.Drain), Freed: len(t.free), Reason: out.Reason,

@@ -62,7 +62,7 @@ func TestAFreshStart(t *testing.T) {
 				ticks[0].Spent = 0
 				assert.Equal(r, []registry.Tick{{
 					Fleet: "jobs#ticks", Item: "2000-01-01T00:10:00.000Z#arn:tick", At: now,
-					Visible: 25, Workers: 0, Wanted: 3, Started: 3, Starved: true, Reason: want.reason, ExpiresAt: now.Time().Add(14 * 24 * time.Hour),
+					Visible: 25, Workers: 0, Wanted: 3, Started: 3, Reason: want.reason, ExpiresAt: now.Time().Add(14 * 24 * time.Hour),
 				}}, ticks)
 			})
 		})

@@ -24,7 +24,7 @@ import (
 var values = map[string]string{
 	"FLEET": "jobs", "TABLE": "muster", "BUCKET": "bodies", "LANE": "stream", "TARGET": "lambda", "MODE": "sync", "TRANSFORM_MODE": "sync",
 	"QUEUE_URL": "http://127.0.0.1/123456789012/jobs", "QUEUE_ARN": "arn:aws:sqs:us-east-1:123456789012:jobs",
-	"DEAD_LETTER_URL": "http://127.0.0.1/123456789012/dead", "PUMP_MEMORY": "513", "REDACT_ERRORS": "false", "DEAD_LETTER_ARN": "arn:aws:sqs:us-east-1:123456789012:dead", "FIFO": "false",
+	"DEAD_LETTER_URL": "http://127.0.0.1/123456789012/dead", "PUMP_MEMORY": "513", "REDACT_ERRORS": "false", "ALARMS": "true", "DEAD_LETTER_ARN": "arn:aws:sqs:us-east-1:123456789012:dead", "FIFO": "false",
 	"PROCESS_HANDLER": "arn:process", "PROCESS_TIMEOUT_SECONDS": "31", "TRANSFORM_HANDLER": "arn:transform", "TRANSFORM_TIMEOUT_SECONDS": "21",
 	"HEARTBEAT_SECONDS": "29", "BATCH_SIZE": "9", "BATCHING_WINDOW_SECONDS": "4", "IDLE_SECONDS": "61",
 	"ROUTES":    `[{"Handler":"arn:aws:lambda:us-east-1:123456789012:function:route","FilterCriteria":{"Filters":[{"Pattern":"{\"body\":[\"never\"]}"}]}}]`,

@@ -65,6 +65,9 @@ func Autoscaler(cfg aws.Config, lookup Lookup) (func(context.Context, autoscaler
 	if err != nil {
 		return nil, err
 	}
+	if tells, _ := lookup("ALARMS"); tells == "true" {
+		return named(telling(c.Fleet, a.Tick)), nil
+	}
 	return named(a.Tick), nil
 }
 

@@ -189,7 +189,7 @@ func (f *Fleet) own(functionName string, o Options) (lambda.Code, error) {
 		if err != nil {
 			return nil, err
 		}
-		return golambda.NewHandler(handler).Invoke(ctx, payload)
+		return golambda.NewHandler(handler).Invoke(function.LogTo(ctx, lambda.Log(ctx)), payload)
 	})
 	if o.Code != nil {
 		code = o.Code(functionName, code)
