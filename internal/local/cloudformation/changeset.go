@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -121,6 +122,10 @@ func (s *Service) stackForChange(in *createChangeSetInput) (*Stack, error) {
 func (s *Stack) addChangeSet(c *changeSet, account *api.Account) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// The name of a change set that was executed is free again.
+	s.changeSets = slices.DeleteFunc(s.changeSets, func(other *changeSet) bool {
+		return other.name == c.name && strings.HasPrefix(other.execution, "EXECUTE_") && s.ended == nil
+	})
 	for _, other := range s.changeSets {
 		if other.name == c.name {
 			return &api.Error{Code: "AlreadyExistsException", Message: fmt.Sprintf("ChangeSet %s already exists", c.name)}
