@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/local/sqs"
@@ -165,6 +166,20 @@ func TestExplain(t *testing.T) {
 				work(100, time.Minute)(t, f)
 			},
 			cause: "throttled", says: "has a reserved concurrency of 1, the fleet's cap is 4", proof: "receive", next: "put-function-concurrency",
+		},
+		"less of an account than was said": {
+			options: scenario.Options{Process: slow, Local: local.Options{Lambda: lambda.Options{Concurrency: 500}}}, happens: work(1000, 3*time.Minute),
+			cause: "account", says: "^LambdaConcurrency is 1,000, and the account has 500: ", proof: "500 of them reserved for no function$", next: "^set LambdaConcurrency to 500 and deploy",
+		},
+		"an account that is used up": {
+			happens: func(t *testing.T, f *scenario.Fleet) {
+				f.Router.Faults.Add(api.Fault{
+					Service: "lambda", Operation: "Invoke", Kind: api.Fail, Error: &api.Error{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: 429},
+					Match: func(c api.Call) bool { return strings.HasSuffix(c.Caller.Function, "pump") },
+				})
+				work(100, 5*time.Minute)(t, f)
+			},
+			cause: "account", says: "^Lambda throttles handlers, and nothing that is reserved for them is the cause", proof: "^workers that are there gave back [0-9,]+ messages", next: "raise LambdaReserve",
 		},
 		"failing": {
 			options: scenario.Options{Process: fails, Parameters: map[string]string{"BatchSize": "1"}}, happens: work(20, 30*time.Second),

@@ -35,6 +35,7 @@ var checks = []check{
 	{name: "budget", about: "the month's budget is spent", find: findBudget},
 	{name: "deaths", about: "workers die as they start", find: findDeaths},
 	{name: "throttled", about: "Lambda throttles a handler", find: findThrottling},
+	{name: "account", about: "the account's Lambda concurrency is used up", find: findAccount},
 	{name: "failing", about: "the handler fails", find: findFailures},
 	{name: "backing off", about: "all messages wait for another attempt", find: findBackoff},
 	{name: "ghosts", about: "the queue counts messages that nobody gets", find: findGhosts},

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
@@ -66,6 +67,8 @@ type evidence struct {
 	gate *autoscaler.GateState
 	// reserved is the concurrency reserved for handlers, by their ARNs.
 	reserved map[string]int
+	// account is Lambda's limits of the account. Nil if not known.
+	account *lambdatypes.AccountLimit
 	// deaths are the newest executions that ended badly, newest first.
 	deaths []death
 	// mappings are the event source mappings that take messages of the queue.
@@ -208,6 +211,11 @@ func (e *evidence) askSettings(ctx context.Context) {
 		} else {
 			e.gate = &state
 		}
+	}
+	if out, err := client.GetAccountSettings(ctx, &awslambda.GetAccountSettingsInput{}); err != nil {
+		e.miss("the account's Lambda concurrency", err)
+	} else {
+		e.account = out.AccountLimit
 	}
 	for _, arn := range append([]string{c.Process.ARN, c.Transform.ARN}, c.RouteHandlers...) {
 		if arn == "" {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/musterq/muster/internal/registry"
 )
 
@@ -81,6 +83,37 @@ func findQuota(_ context.Context, e *evidence) *cause {
 		Says: fmt.Sprintf("the account's Lambda concurrency leaves no room for more workers: LambdaConcurrency is %d, of which %d are left to others, and a worker takes its handlers and one more",
 			p.LambdaConcurrency, p.LambdaReserve),
 		Evidence: []string{e.ticks[0].Reason}, Next: "aws service-quotas list-service-quotas --service-code lambda; then raise LambdaConcurrency and deploy",
+	}
+}
+
+// findAccount compares what the fleet may take with what the account has, and
+// tells where Lambda throttles handlers though what is reserved for them is enough.
+func findAccount(ctx context.Context, e *evidence) *cause {
+	if e.settings == nil || e.account == nil || e.queue.visible+e.queue.hidden == 0 {
+		return nil
+	}
+	has, said := int(e.account.ConcurrentExecutions), e.settings.Policy.LambdaConcurrency
+	free := int(aws.ToInt32(e.account.UnreservedConcurrentExecutions))
+	evidence := []string{fmt.Sprintf("the account has %s concurrent invocations, %s of them reserved for no function", thousands(has), thousands(free))}
+	throttled := int64(0)
+	for _, w := range e.workers {
+		throttled += w.Throttled
+	}
+	if throttled > 0 {
+		evidence = append(evidence, fmt.Sprintf("workers that are there gave back %s messages because Lambda let no handler start", thousands(int(throttled))))
+	}
+	switch {
+	case said > has:
+		return &cause{
+			Says:     fmt.Sprintf("LambdaConcurrency is %s, and the account has %s: workers leave no room for their handlers", thousands(said), thousands(has)),
+			Evidence: evidence, Next: fmt.Sprintf("set LambdaConcurrency to %d and deploy, or have the quota L-B99A9384 raised: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value %d", has, said),
+		}
+	case throttled == 0 || findThrottling(ctx, e) != nil:
+		return nil
+	}
+	return &cause{
+		Says:     "Lambda throttles handlers, and nothing that is reserved for them is the cause: others use the account's concurrency, or more than 1,000 environments were to start within ten seconds",
+		Evidence: evidence, Next: "aws cloudwatch get-metric-statistics --namespace AWS/Lambda --metric-name ConcurrentExecutions; then raise LambdaReserve to what others take and deploy, or raise the quota",
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -19,9 +20,11 @@ import (
 
 type planOptions struct {
 	model
-	rate string
-	p99  time.Duration
-	json bool
+	rate    string
+	p99     time.Duration
+	account bool
+	json    bool
+	target  target
 }
 
 func newPlan(s *streams) *cobra.Command {
@@ -52,12 +55,14 @@ For a queue whose rate changes try muster simulate.`,
 	for _, name := range []string{"duration", "durations", "per-event", "handler-memory", "failures", "seed", "start-latency", "poll-latency", "settle-latency", "cold-start", "mode", "target", "lane", "batch-size", "process-timeout-seconds", "lambda-reserve"} {
 		flags.AddFlag(all.Lookup(name))
 	}
+	flags.BoolVar(&o.account, "account", false, "ask AWS for the account's Lambda concurrency, rather than take it for 1000")
+	o.target.addFlags(flags)
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
-	c.RunE = verb(func(context.Context, []string) error { return o.plan(s) })
+	c.RunE = verb(func(ctx context.Context, _ []string) error { return o.plan(ctx, s) })
 	return c
 }
 
-func (o *planOptions) plan(s *streams) error {
+func (o *planOptions) plan(ctx context.Context, s *streams) error {
 	rate, err := perSecond(o.rate)
 	if err != nil {
 		return usage(err)
@@ -70,7 +75,11 @@ func (o *planOptions) plan(s *streams) error {
 		return err
 	}
 	m.Phase = 0
-	p, err := sim.NewPlan(c, m, sim.Wish{Rate: rate, Begin: o.p99, Reserve: o.number("LambdaReserve")})
+	wish := sim.Wish{Rate: rate, Begin: o.p99, Reserve: o.number("LambdaReserve")}
+	if wish.Concurrency, err = o.concurrency(ctx); err != nil {
+		return err
+	}
+	p, err := sim.NewPlan(c, m, wish)
 	if err != nil {
 		return usage(err)
 	}
@@ -78,6 +87,28 @@ func (o *planOptions) plan(s *streams) error {
 		return printJSON(s.out, p)
 	}
 	return printPlan(s.out, p, o.p99)
+}
+
+// concurrency asks for the account's, if that is wanted: nothing else of a plan
+// needs AWS.
+//
+// https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html
+func (o *planOptions) concurrency(ctx context.Context) (int, error) {
+	if !o.account && !o.target.local {
+		return 0, nil
+	}
+	cfg, err := o.target.config(ctx)
+	if err != nil {
+		return 0, err
+	}
+	out, err := awslambda.NewFromConfig(cfg).GetAccountSettings(ctx, &awslambda.GetAccountSettingsInput{})
+	if err != nil {
+		return 0, fmt.Errorf("ask for the account's Lambda concurrency, which takes the permission lambda:GetAccountSettings: %w", err)
+	}
+	if out.AccountLimit == nil {
+		return 0, nil
+	}
+	return int(out.AccountLimit.ConcurrentExecutions), nil
 }
 
 // perSecond reads a rate such as 5000/s.

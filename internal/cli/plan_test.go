@@ -26,6 +26,13 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+func TestPlanAsksForTheAccountsConcurrency(t *testing.T) {
+	f := stand(t, t.TempDir(), "--handler", "true")
+	asked := f.muster(exitWell, "plan", "--rate", "100/s", "--duration", "120ms", "--account", "--json")
+	p := jsonLines[sim.Plan](t, asked)[0]
+	assert.InDelta(t, 1000, p.Quotas[0].Default, 0)
+}
+
 func TestWhatIsNotPlanned(t *testing.T) {
 	for args, want := range map[string]string{
 		"--duration 1s":                           `--rate ""`,

@@ -87,6 +87,7 @@ func (s *shift) count(e event, began time.Time, settled bool) {
 	s.counts.Filtered += int64(len(e.filtered))
 	s.counts.Failed += int64(len(e.failures) + len(e.dead))
 	s.counts.Duplicates += int64(len(e.duplicates))
+	s.counts.Throttled += int64(len(e.throttled))
 	if len(e.throttled)+len(e.unstarted) == 0 {
 		// What waits for Lambda is not slow: more workers would not be quicker.
 		took := time.Since(began)

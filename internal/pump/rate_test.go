@@ -52,7 +52,9 @@ func TestThrottlingIsNoRate(t *testing.T) {
 		assert.Equal(r, "go home", out.Next)
 		assert.Zero(r, r.worker().Took)
 		assert.Zero(r, r.worker().Rate)
-		assert.Equal(r, registry.Tally{}, r.tally(), "it found messages, and settled none")
+		tally := r.tally()
+		assert.Equal(r, registry.Tally{Fleet: "jobs", Item: "tally", Workers: 1, Seconds: tally.Seconds}, tally, "it found messages, and settled none")
+		assert.Equal(r, int64(10), r.worker().Throttled)
 	})
 }
 

@@ -304,7 +304,7 @@ func TestReports(t *testing.T) {
 		assert.Equal(r, taken, seen[0], "when the shift was taken")
 		reported := taken
 		reported.ReportedAt, reported.BusyUntil = "2000-01-01T00:01:00.000Z", r.began.Add(200*time.Second).UnixMilli()
-		reported.Counts = registry.Counts{Handled: 160, InHand: 2, InHandMessages: 20, Rate: seen[1].Rate, Took: 7}
+		reported.Counts = registry.Counts{Handled: 160, InHand: 2, InHandMessages: 20, Rate: seen[1].Rate, Took: 7, Events: 16, BusySeconds: 112}
 		assert.InDelta(r, 20.0/7, seen[1].Rate, 1e-9)
 		assert.Len(r, seen[1].Holding, 20)
 		reported.Holding = seen[1].Holding

@@ -141,6 +141,9 @@ type Counts struct {
 	// stream lane, the last batch's in the steps lane. 0 until it has handled any.
 	Rate float64
 	Took float64
+	// Throttled is how many messages went back, each time that they did, because
+	// Lambda let no handler start for them.
+	Throttled int64
 	// Events is how many events it has settled, BusySeconds how long their handlers had
 	// them, the time included that deleting takes. What Lambda throttled is in
 	// neither.

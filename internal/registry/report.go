@@ -106,7 +106,7 @@ func (c Counts) set(u *dynamo.Update) *dynamo.Update {
 	return u.Set("Handled", c.Handled).Set("Failed", c.Failed).Set("Filtered", c.Filtered).
 		Set("Duplicates", c.Duplicates).Set("Unmatched", c.Unmatched).
 		Set("InHand", c.InHand).Set("InHandMessages", c.InHandMessages).Set("Rate", c.Rate).Set("Took", c.Took).
-		Set("Events", c.Events).Set("BusySeconds", c.BusySeconds)
+		Set("Throttled", c.Throttled).Set("Events", c.Events).Set("BusySeconds", c.BusySeconds)
 }
 
 // Try is one try of a poll.
@@ -154,7 +154,7 @@ func (r *Registry) EndBatch(ctx context.Context, p Post, seq int64, now time.Tim
 	u := r.at(p).
 		Set("BusyUntil", 0).Set("ReportedAt", At(now)).Set("Settled", seq).
 		Add("Handled", c.Handled).Add("Failed", c.Failed).Add("Filtered", c.Filtered).
-		Add("Duplicates", c.Duplicates).Add("Unmatched", c.Unmatched).
+		Add("Duplicates", c.Duplicates).Add("Unmatched", c.Unmatched).Add("Throttled", c.Throttled).
 		If("$ = ? AND $ < ?", "Seq", seq, "Settled", seq)
 	if c.Took > 0 {
 		u.Set("Rate", c.Rate).Set("Took", c.Took).Add("Events", c.Events).Add("BusySeconds", c.BusySeconds)

@@ -17,6 +17,9 @@ type Wish struct {
 	Begin time.Duration
 	// Reserve of the account's Lambda concurrency that the fleet leaves free.
 	Reserve int
+	// Concurrency is the account's Lambda concurrency. Defaults to 1,000, what an
+	// account has unless it was raised.
+	Concurrency int
 }
 
 // Plan is settings that fulfil a wish, tried in the simulator.
@@ -45,7 +48,8 @@ type Setting struct {
 // Quota is one of AWS's that the plan comes near to.
 type Quota struct {
 	Name string `json:"name"`
-	// Needed by the plan, and what an account has unless it was raised.
+	// Needed by the plan, and what an account has unless it was raised, or what is
+	// known of it.
 	Needed  float64 `json:"needed"`
 	Default float64 `json:"default"`
 	Why     string  `json:"why"`
@@ -199,6 +203,9 @@ func plan(c Config, m Muster, w Wish, r Result) (Plan, error) {
 			}
 		}
 	}
+	if w.Concurrency == 0 {
+		w.Concurrency = quotaConcurrency
+	}
 	pollers := p.MaxConcurrency / p.Parallelism
 	lambda := pollers + p.MaxConcurrency + w.Reserve
 	set := func(name string, value int, why string) {
@@ -221,11 +228,11 @@ func plan(c Config, m Muster, w Wish, r Result) (Plan, error) {
 	set("BatchSize", c.BatchSize, "")
 	set("ProcessTimeoutSeconds", int(m.Timeout/time.Second), "the handler's own, or longer")
 	set("StepLimit", p.StepLimit, "workers that one tick starts")
-	set("LambdaConcurrency", max(quotaConcurrency, lambda), "the account's quota")
+	set("LambdaConcurrency", max(w.Concurrency, lambda), "the account's quota")
 	set("LambdaReserve", w.Reserve, "left to the account's other functions")
 	out.Quotas = []Quota{
-		{"Lambda: concurrent executions", float64(lambda), quotaConcurrency, fmt.Sprintf("%d handlers, %d workers' own functions and %d in reserve", p.MaxConcurrency, pollers, w.Reserve)},
-		{"Lambda: invocations a second", w.Rate / float64(c.BatchSize), float64(max(lambda, quotaConcurrency) * invocationsPerPlace), "ten times the concurrent executions: it rises with them"},
+		{"Lambda: concurrent executions", float64(lambda), float64(w.Concurrency), fmt.Sprintf("%d handlers, %d workers' own functions and %d in reserve", p.MaxConcurrency, pollers, w.Reserve)},
+		{"Lambda: invocations a second", w.Rate / float64(c.BatchSize), float64(max(lambda, w.Concurrency) * invocationsPerPlace), "ten times the concurrent executions: it rises with them"},
 		{"SQS: messages in flight", float64(flight), quotaInFlight, "what handlers hold at a time; SQS delivers no more beyond it"},
 		{"Step Functions: transitions a second", transitions, quotaTransitions, "800 outside us-east-1, us-west-2 and eu-west-1"},
 	}

@@ -36,6 +36,10 @@ func TestPlan(t *testing.T) {
 	assert.LessOrEqual(t, p.P99Seconds, 10.0)
 	assert.True(t, p.Quotas[0].Raise())
 	assert.False(t, p.Quotas[3].Raise())
+	raised, err := sim.NewPlan(sim.Config{Handler: handler(t, "500ms")}, fleet, sim.Wish{Rate: 4000, Begin: 10 * time.Second, Reserve: 100, Concurrency: 5000})
+	require.NoError(t, err)
+	assert.False(t, raised.Quotas[0].Raise())
+	assert.Equal(t, 5000, settings(t, raised)["LambdaConcurrency"])
 	// 400 invocations a second for 730 hours, and 2,000 handlers of an eighth GB.
 	prices := map[string]float64{}
 	sum := 0.0

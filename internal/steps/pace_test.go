@@ -59,9 +59,9 @@ func TestWhoGoesHomeIsCounted(t *testing.T) {
 		empty  int
 		tally  registry.Tally
 	}{
-		"in vain":                     {slot(), 40, registry.Tally{Vain: 1}},
-		"with what it did":            {slot(func(w *registry.Worker) { w.Handled, w.Failed, w.Settled = 6, 1, 3 }), 40, registry.Tally{Done: 7}},
-		"after it was throttled only": {slot(func(w *registry.Worker) { w.Settled = 3 }), 40, registry.Tally{}},
+		"in vain":                     {slot(), 40, registry.Tally{Vain: 1, Seconds: 20}},
+		"with what it did":            {slot(func(w *registry.Worker) { w.Handled, w.Failed, w.Settled = 6, 1, 3 }), 40, registry.Tally{Done: 7, Seconds: 20}},
+		"after it was throttled only": {slot(func(w *registry.Worker) { w.Settled = 3 }), 40, registry.Tally{Seconds: 20}},
 		"told to":                     {slot(ordered(registry.Drain)), 0, registry.Tally{}},
 		"told to, with what it did":   {slot(ordered(registry.Drain), func(w *registry.Worker) { w.Handled = 6 }), 0, registry.Tally{Done: 6}},
 	} {
@@ -70,9 +70,7 @@ func TestWhoGoesHomeIsCounted(t *testing.T) {
 				b, err := r.poll(5, c.empty)
 				require.NoError(r, err)
 				assert.Equal(r, "go home", b.Next)
-				if c.tally != (registry.Tally{}) {
-					c.tally.Fleet, c.tally.Item = "jobs", "tally"
-				}
+				c.tally.Fleet, c.tally.Item, c.tally.Workers = "jobs", "tally", 1
 				tally, err := r.registry.Tally(r.Context())
 				require.NoError(r, err)
 				assert.Equal(r, c.tally, tally)

@@ -148,7 +148,7 @@ func (r *rig) lane() *steps.Lane {
 func (r *rig) counts() registry.Counts {
 	r.Helper()
 	c := r.worker().Counts
-	c.Rate, c.Took = 0, 0
+	c.Rate, c.Took, c.Events, c.BusySeconds = 0, 0, 0, 0
 	return c
 }
 

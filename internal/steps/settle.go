@@ -126,6 +126,7 @@ func (l *Lane) settle(ctx context.Context, in SettleInput) (counts registry.Coun
 			}
 		case Unstarted:
 		case Throttled:
+			counts.Throttled++
 			end.Delay = message.Throttled(m.Receives)
 		default:
 			counts.Failed++
