@@ -98,9 +98,8 @@ interrupted.`,
 	root.AddCommand(
 		newDemo(s), newDemoHandler(), newRun(s), newUp(s), newSend(s), newStatus(s), newExplain(s), newFailures(s), newWhere(s), newDLQ(s), newSimulate(s), newPlan(s),
 		newPause(s), newResume(s), newDrain(s), newScale(s), newWake(s), newStop(s), newVersion(s),
-		newDeploy(s), newAdopt(s), newUpgrade(s), newDestroy(s), newValidate(s), newInit(s),
+		newDeploy(s), newAdopt(s), newUpgrade(s), newDestroy(s), newValidate(s), newInit(s), newLogs(s),
 	)
-	root.AddCommand(newUnbuilt()...)
 	return root
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/musterq/muster/internal/estate"
 	"github.com/musterq/muster/internal/registry"
 )
 
@@ -16,9 +17,13 @@ type stack struct {
 	outputs map[string]string
 }
 
-// stack finds a fleet's stack.
+// stack finds a fleet's stack, in the region that muster.yaml has it in.
 func (t *target) stack(ctx context.Context, fleet string) (*stack, error) {
-	cfg, err := t.config(ctx)
+	e, err := estate.Load(".")
+	if err != nil {
+		return nil, usage(err)
+	}
+	cfg, err := t.configFor(ctx, shipment{name: fleet, declared: e.Fleet(fleet)})
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 
 type statusOptions struct {
 	fleet  string
+	all    bool
 	json   bool
 	watch  bool
 	ticks  int
@@ -36,13 +37,17 @@ slot and what they last reported, and the autoscaler's last ticks.
 
 With --watch it goes on until it is interrupted: on a terminal it is drawn anew
 every two seconds, elsewhere a line is added for whatever changes. With --json too
-it prints one JSON object every two seconds.`,
+it prints one JSON object every two seconds.
+
+With --all it shows a line for each fleet of muster.yaml.`,
 		Example: `  muster status orders --watch
-  muster status orders --ticks 50 --json`,
+  muster status orders --ticks 50 --json
+  muster status --all`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	flags := c.Flags()
 	flags.IntVar(&o.ticks, "ticks", 5, "ticks to show")
+	flags.BoolVar(&o.all, "all", false, "a line for each fleet of muster.yaml")
 	flags.BoolVar(&o.watch, "watch", false, "go on until interrupted")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
 	o.target.addFlags(flags)
@@ -50,6 +55,12 @@ it prints one JSON object every two seconds.`,
 		o.fleet = fleetName(args)
 		ctx, stop := s.untilInterrupted(ctx)
 		defer stop()
+		if o.all && len(args) > 0 {
+			return usage(errors.New("give either a fleet or --all"))
+		}
+		if o.all {
+			return interrupted(ctx, showAll(ctx, s, o))
+		}
 		return interrupted(ctx, showStatus(ctx, s, o))
 	})
 	return c
