@@ -94,8 +94,8 @@ func (s *Switch) Look(ctx context.Context) (*Situation, error) {
 }
 
 // Steps are what is left to do, in order: to the fleet, or back to the mapping.
-func (at *Situation) Steps(on bool) []string {
-	var steps []string
+func (s *Switch) Steps(at *Situation, on bool) []string {
+	steps := []string{}
 	add := func(needed bool, step string, args ...any) {
 		if needed {
 			steps = append(steps, fmt.Sprintf(step, args...))
@@ -103,7 +103,7 @@ func (at *Situation) Steps(on bool) []string {
 	}
 	if on {
 		add(at.Mapping.State != stateDisabled, "switch the event source mapping %s off, and wait until it is Disabled", at.Mapping.UUID)
-		add(!at.Enabled, "wait until what the mapping has in hand has ended, at most %s", at.longest)
+		add(!at.Enabled && !s.Impatient, "wait until what the mapping has in hand has ended, at most %s", at.longest)
 		add(at.ours, "end the pause of the fleet")
 		add(!at.Enabled, "set Enabled of the fleet %s to true, by a stack update", at.Fleet)
 		return append(steps, "wake the autoscaler")

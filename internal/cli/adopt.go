@@ -229,7 +229,7 @@ func (o *adoptOptions) move(ctx context.Context, s *streams) error {
 		fmt.Fprintln(s.err, "Warning:", other.Warning())
 	}
 	if !o.yes {
-		m.Steps = m.Situation.Steps(o.on)
+		m.Steps = move.Steps(m.Situation, o.on)
 		return m.print(s, o, "Nothing was changed. These are the steps that --yes takes:")
 	}
 	step := move.On

@@ -1,13 +1,15 @@
 package cli
 
 import (
-	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -90,6 +92,50 @@ func TestAdoptAMapping(t *testing.T) {
 	assert.Contains(t, found, "mapping")
 	p = f.muster(3, "adopt", "orders", "--switch")
 	assert.Contains(t, p.stderr.String(), "the fleet orders has a queue of its own")
-	_, err = os.Stat(filepath.Join(f.TempDir(), estate.FileName))
-	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// The way that docs/adopt.md shows: plan, deploy, switch, and back.
+func TestAdoptThereAndBack(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"h.sh": "#!/bin/sh\ncat >> events\n", "messages.jsonl": "\"one\"\n\"two\"\n"})
+	f := stand(t, dir, "--handler", "./h.sh")
+	_, err := f.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("bills"), Attributes: map[string]string{"VisibilityTimeout": "60"}})
+	require.NoError(t, err)
+	made, err := lambda.NewFromConfig(f.stack.cfg).CreateEventSourceMapping(t.Context(), &lambda.CreateEventSourceMappingInput{
+		FunctionName: aws.String("process"), EventSourceArn: aws.String("arn:aws:sqs:us-east-1:123456789012:bills"), ScalingConfig: &types.ScalingConfig{MaximumConcurrency: aws.Int32(4)},
+	})
+	require.NoError(t, err)
+	p := f.in(dir, 0, "adopt", "--mapping", *made.UUID, "--yes")
+	assert.Contains(t, p.stdout.String(), "Fleet bills is in muster.yaml, not enabled. Next:\n  muster deploy bills\n  muster adopt bills --switch\n")
+	f.in(dir, 0, "deploy", "bills", "--yes")
+	f.in(dir, 0, "send", "bills", "--messages", "messages.jsonl")
+	f.handled(filepath.Join(dir, "events"), 2)
+	assert.Contains(t, f.in(dir, 0, "status", "bills").stdout.String(), "Warning: the fleet is not enabled: the event source mapping "+*made.UUID+" (Enabled) has ")
+	assert.Equal(t, "disabled", jsonLines[diagnosis](t, f.in(dir, 0, "explain", "bills", "--json"))[0].Causes[0].Name)
+
+	p = f.in(dir, 0, "adopt", "bills", "--switch", "--no-wait")
+	assert.Contains(t, p.stdout.String(), "Nothing was changed. These are the steps that --yes takes:\n  switch the event source mapping "+*made.UUID+" off, and wait until it is Disabled\n  set Enabled")
+	p = f.in(dir, 0, "adopt", "bills", "--switch", "--no-wait", "--yes")
+	assert.Equal(t, "account 123456789012, region us-east-1, fleet bills: switch from the mapping to the fleet", strings.SplitN(p.stderr.String(), "\n", 2)[0])
+	assert.Contains(t, p.stdout.String(), ": Disabled\nfleet bills: enabled true, ")
+	f.in(dir, 0, "send", "bills", "--messages", "messages.jsonl")
+	f.handled(filepath.Join(dir, "events"), 4)
+	f.in(dir, 0, "deploy", "bills", "--yes") // which does not take it back
+	assert.Equal(t, "true", f.enabled(dir))
+
+	got := jsonLines[movement](t, f.in(dir, 0, "adopt", "bills", "--back", "--yes", "--json"))[0]
+	assert.True(t, got.Done)
+	assert.Equal(t, "Enabled", got.Mapping.State)
+	assert.False(t, got.Enabled)
+	assert.Equal(t, "false", f.enabled(dir))
+	f.in(dir, 0, "send", "bills", "--messages", "messages.jsonl")
+	f.handled(filepath.Join(dir, "events"), 6)
+}
+
+// enabled is what muster.yaml says of the fleet bills.
+func (f *standing) enabled(dir string) string {
+	f.Helper()
+	e, err := estate.Load(dir)
+	require.NoError(f, err)
+	return e.Fleet("bills").Texts()["Enabled"]
 }

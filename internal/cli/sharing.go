@@ -21,23 +21,38 @@ func (k *stack) sharingWarnings(ctx context.Context) []string {
 	if err != nil {
 		return []string{"whether event source mappings take messages of the queue is not known: " + reasonOf(err)}
 	}
+	if len(found) == 0 {
+		return nil
+	}
+	// A fleet that is not enabled is meant to stand beside its mapping.
+	enabled, err := k.parameter(ctx, "Enabled")
 	var warnings []string
 	for _, m := range found {
-		warnings = append(warnings, m.Warning())
+		if err == nil && enabled == "false" {
+			warnings = append(warnings, "the fleet is not enabled: the event source mapping "+m.UUID+" ("+m.State+") has "+m.Function+" handle the queue's messages")
+		} else {
+			warnings = append(warnings, m.Warning())
+		}
 	}
 	return warnings
 }
 
 // findMappings is the check for event source mappings on the fleet's queue.
 func findMappings(_ context.Context, e *evidence) *cause {
-	if len(e.mappings) == 0 {
+	if len(e.mappings) == 0 || e.enabled == "false" {
 		return nil
 	}
 	c := &cause{Says: "an event source mapping takes messages of the same queue, past the fleet", Next: "muster adopt " + e.fleet + " --switch"}
-	for _, m := range e.mappings {
-		c.Evidence = append(c.Evidence, m.UUID+" is "+m.State+", for "+m.Function)
-	}
+	c.Evidence = e.mappingLines()
 	return c
+}
+
+func (e *evidence) mappingLines() []string {
+	var lines []string
+	for _, m := range e.mappings {
+		lines = append(lines, "event source mapping "+m.UUID+" is "+m.State+", for "+m.Function)
+	}
+	return lines
 }
 
 // findDisabled is the check for a fleet whose stack says that it is not enabled.
@@ -45,7 +60,7 @@ func findDisabled(_ context.Context, e *evidence) *cause {
 	if e.enabled != "false" {
 		return nil
 	}
-	c := &cause{Says: "it is not enabled: no tick looks at the queue", Evidence: []string{"the stack's parameter Enabled is false"}, Next: "deploy it with Enabled true"}
+	c := &cause{Says: "it is not enabled: no tick looks at the queue", Evidence: append([]string{"the stack's parameter Enabled is false"}, e.mappingLines()...), Next: "deploy it with Enabled true"}
 	if len(e.mappings) > 0 {
 		c.Next = "muster adopt " + e.fleet + " --switch"
 	}
