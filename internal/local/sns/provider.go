@@ -1,6 +1,7 @@
 package sns
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,7 +21,7 @@ func (s *Service) Providers() map[string]api.Provider {
 		},
 		"AWS::SNS::TopicPolicy": {Create: s.providePolicy, Update: s.updatePolicy, Delete: s.deletePolicy},
 		"AWS::SNS::Subscription": {
-			Create: s.provideSubscription,
+			Create: s.provideSubscription, Update: s.updateSubscription, Replaced: []string{"TopicArn", "Protocol", "Endpoint"},
 			Delete: func(ctx context.Context, old api.Existing) error {
 				return s.call(ctx, "Unsubscribe", SubscriptionInput{old.Ref}, nil)
 			},
@@ -219,4 +220,15 @@ func (s *Service) provideSubscription(ctx context.Context, r api.ResourceRequest
 		return api.Resource{}, err
 	}
 	return api.Resource{Ref: made.SubscriptionARN, Attributes: map[string]string{"Arn": made.SubscriptionARN}}, nil
+}
+
+// updateSubscription sets whether messages are delivered raw: all else makes
+// another subscription.
+func (s *Service) updateSubscription(ctx context.Context, r api.ResourceRequest, old api.Existing) (api.Resource, error) {
+	var p subscriptionProperties
+	if err := api.Decode(r.Properties, &p); err != nil {
+		return api.Resource{}, err
+	}
+	raw := cmp.Or(string(p.RawMessageDelivery), "false")
+	return old.Resource, s.call(ctx, "SetSubscriptionAttributes", SetSubscriptionAttributesInput{old.Ref, "RawMessageDelivery", raw}, nil)
 }

@@ -43,6 +43,7 @@ func (s *Service) API() api.Service {
 			"Unsubscribe":               api.Op(serviceName, "Unsubscribe", s.unsubscribe),
 			"ListSubscriptionsByTopic":  api.Op(serviceName, "ListSubscriptionsByTopic", s.listSubscriptionsByTopic),
 			"GetSubscriptionAttributes": api.Op(serviceName, "GetSubscriptionAttributes", s.getSubscriptionAttributes),
+			"SetSubscriptionAttributes": api.Op(serviceName, "SetSubscriptionAttributes", s.setSubscriptionAttributes),
 			"Publish":                   api.Op(serviceName, "Publish", s.publish),
 			"ListTagsForResource":       api.Op(serviceName, "ListTagsForResource", s.listTagsForResource),
 		},

@@ -63,11 +63,8 @@ func (s *Service) subscribe(_ context.Context, _ api.Caller, in *SubscribeInput)
 		return nil, err
 	}
 	for name, value := range in.Attributes {
-		if name != "RawMessageDelivery" {
-			return nil, invalid("AttributeName")
-		}
-		if sub.raw, err = strconv.ParseBool(value); err != nil {
-			return nil, invalid("Attributes Reason: RawMessageDelivery: Invalid value [%s]. Must be true or false.", value)
+		if err := sub.set(name, value); err != nil {
+			return nil, err
 		}
 	}
 	for _, old := range t.subscriptions {
@@ -82,6 +79,19 @@ func (s *Service) subscribe(_ context.Context, _ api.Caller, in *SubscribeInput)
 	sub.arn = t.arn + ":" + uuid.NewSHA1(uuid.NameSpaceURL, []byte(t.arn+" "+in.Protocol+" "+in.Endpoint)).String()
 	t.subscriptions[sub.arn] = sub
 	return sub.answer(in), nil
+}
+
+// set sets an attribute.
+func (sub *subscription) set(name, value string) error {
+	if name != "RawMessageDelivery" {
+		return invalid("AttributeName")
+	}
+	raw, err := strconv.ParseBool(value)
+	if err != nil {
+		return invalid("Attributes Reason: RawMessageDelivery: Invalid value [%s]. Must be true or false.", value)
+	}
+	sub.raw = raw
+	return nil
 }
 
 func (sub *subscription) answer(in *SubscribeInput) *SubscribeOutput {
@@ -157,6 +167,25 @@ func (s *Service) getSubscriptionAttributes(_ context.Context, _ api.Caller, in 
 		"SubscriptionArn": sub.arn, "TopicArn": t.arn, "Owner": s.account.ID, "Protocol": sub.protocol, "Endpoint": sub.endpoint,
 		"PendingConfirmation": strconv.FormatBool(sub.pending), "RawMessageDelivery": strconv.FormatBool(sub.raw),
 	}}, nil
+}
+
+// SetSubscriptionAttributesInput is one attribute.
+type SetSubscriptionAttributesInput struct {
+	SubscriptionARN               string `json:"SubscriptionArn"`
+	AttributeName, AttributeValue string
+}
+
+// setSubscriptionAttributes sets an attribute.
+//
+// https://docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html
+func (s *Service) setSubscriptionAttributes(_ context.Context, _ api.Caller, in *SetSubscriptionAttributesInput) (*Empty, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, sub := s.lookUp(in.SubscriptionARN)
+	if sub == nil {
+		return nil, notFound("Subscription")
+	}
+	return &Empty{}, sub.set(in.AttributeName, in.AttributeValue)
 }
 
 // ListSubscriptionsInput names a topic and a page.
