@@ -19,6 +19,7 @@ import (
 
 	"github.com/musterq/muster/internal/function"
 	"github.com/musterq/muster/internal/local"
+	"github.com/musterq/muster/internal/local/access"
 	"github.com/musterq/muster/internal/local/cloudformation"
 	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/registry"
@@ -78,6 +79,7 @@ func startFleet(ctx context.Context, s *streams, o fleetOptions) (*localFleet, e
 		Seed:   o.Faults.seed,
 		File:   definition,
 		Lambda: lambda.Options{Resolve: functions.resolve, Logs: o.logs()},
+		IAM:    access.Options{Denied: denials(s.err)},
 	}
 	o.Job.register(&options, o.Environment)
 	if o.Logs != nil {
