@@ -62,7 +62,7 @@ func TestTemplateIsViolated(t *testing.T) {
 			[]string{"WorkerSuccession has NotResource: WorkerStateMachine"},
 		},
 		"a substitution too few": {
-			"        CourierFunction: !GetAtt CourierFunction.Arn\n", "",
+			"        CourierFunction: !If [IsPinned, !Ref CourierVersion, !GetAtt CourierFunction.Arn]\n", "",
 			[]string{"WorkerStateMachine: DefinitionSubstitutions lacks CourierFunction"},
 		},
 		"a substitution too many": {

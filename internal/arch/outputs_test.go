@@ -54,7 +54,7 @@ func TestOutputsResolve(t *testing.T) {
 		"as small as may be": {"ProcessHandler": process},
 		"with all there is": {
 			"ProcessHandler": process, "TransformHandler": transform, "WakeAlarm": "true", "Lane": "steps", "Enabled": "false",
-			"Tracing": "true", "LogBodies": "true", "Architecture": "x86_64", "PumpMemory": "1024",
+			"CodeVersion": "one", "Tracing": "true", "LogBodies": "true", "Architecture": "x86_64", "PumpMemory": "1024",
 		},
 		"with a queue of another account": {
 			"ProcessHandler": process, "Mode": "callback", "WakeAlarm": "true",

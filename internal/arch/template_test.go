@@ -176,6 +176,9 @@ func (t template) substitutionViolations(definitions map[string]string) ([]strin
 		if err := r.Properties.Decode(&properties); err != nil {
 			return nil, err
 		}
+		if properties.DefinitionS3Location == "" {
+			continue // the template has it
+		}
 		definition, ok := definitions[properties.DefinitionS3Location]
 		if !ok {
 			found = append(found, id+" names the definition "+properties.DefinitionS3Location+", which is not there")
