@@ -21,8 +21,9 @@ func TestLimits(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
 
+	role := runtime.IAM.Put("r", []string{"lambda.amazonaws.com", "states.amazonaws.com"})
 	machine := func(definition string) map[string]any {
-		return map[string]any{"name": "m", "roleArn": "arn:aws:iam::123456789012:role/r", "definition": definition}
+		return map[string]any{"name": "m", "roleArn": role, "definition": definition}
 	}
 	pass := func(fields string) map[string]any {
 		return machine(`{"StartAt":"P","States":{"P":{"Type":"Pass",` + fields + `"End":true}}}`)
@@ -31,7 +32,7 @@ func TestLimits(t *testing.T) {
 	published["publish"] = true
 	function := func(name string, value any) map[string]any {
 		f := map[string]any{
-			"FunctionName": "f", "Role": "arn:aws:iam::123456789012:role/r", "Runtime": "provided.al2023", "Handler": "bootstrap",
+			"FunctionName": "f", "Role": role, "Runtime": "provided.al2023", "Handler": "bootstrap",
 			"Code": map[string]any{"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="},
 		}
 		f[name] = value
