@@ -60,17 +60,17 @@ func TestLimits(t *testing.T) {
 		{"activities", "states", "CreateActivity", map[string]any{}, "does not know states:CreateActivity"},
 		{"versions and aliases", "states", "CreateStateMachine", published, "does not support versions"},
 		{"TestState", "states", "TestState", map[string]any{}, "does not know states:TestState"},
-		{"versions, aliases", "lambda", "CreateFunction", function("Publish", true), "keeps no versions"},
+		{"function URLs", "lambda", "CreateFunctionUrlConfig", map[string]any{}, "does not know lambda:CreateFunctionUrlConfig"},
 		{"layers", "lambda", "CreateFunction", function("Layers", []string{"arn:aws:lambda:us-east-1:123456789012:layer:l:1"}), `"Layers"`},
 		{"images", "lambda", "CreateFunction", function("PackageType", "Image"), "packages of type Zip"},
-		{"code in S3", "lambda", "CreateFunction", function("Code", map[string]any{"S3Bucket": "bucket", "S3Key": "key"}), "not from S3"},
 		{"event source mappings of other sources than SQS queues", "lambda", "CreateEventSourceMapping", map[string]any{"EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/x"}, "polls SQS queues only"},
 		{"archives", "events", "CreateArchive", map[string]any{}, "does not know events:CreateArchive"},
 		{"Scheduler", "scheduler", "CreateSchedule", map[string]any{}, `no service "scheduler"`},
 		{"multipart uploads", "s3", "CreateMultipartUpload", map[string]any{}, "does not know s3:CreateMultipartUpload"},
-		{"logs", "logs", "DescribeLogGroups", map[string]any{}, `no service "logs"`},
-		{"dashboards", "cloudwatch", "PutDashboard", map[string]any{}, "does not know cloudwatch:PutDashboard"},
-		{"not over the API", "cloudformation", "CreateStack", map[string]any{}, "does not know cloudformation:CreateStack"},
+		{"composite alarms", "cloudwatch", "PutCompositeAlarm", map[string]any{}, "does not know cloudwatch:PutCompositeAlarm"},
+		{"transforms", "cloudformation", "CreateStack", map[string]any{"StackName": "s", "TemplateBody": "{Transform: x}"}, "Transform is not supported"},
+		{"stack policies", "cloudformation", "SetStackPolicy", map[string]any{}, "does not know cloudformation:SetStackPolicy"},
+		{"always rolled back", "cloudformation", "UpdateStack", map[string]any{"StackName": "s", "DisableRollback": true}, "DisableRollback must be false"},
 	} {
 		t.Run(c.words, func(t *testing.T) {
 			assert.Contains(t, list, c.words)

@@ -83,7 +83,7 @@ func Cases() []Case {
 		of("dynamodb", dynamoTableCases(), dynamoItemCases(), dynamoConditionCases(), dynamoUpdateCases(), dynamoQueryCases(), dynamoBatchCases()),
 		of("states", statesMachineCases(), statesExecutionCases(), statesDataCases(), statesIntrinsicCases(), statesChoiceCases(),
 			statesErrorCases(), statesTaskCases(), statesCallbackCases(), statesExpressCases()),
-		of("lambda", lambdaInvokeCases(), lambdaAsyncCases(), lambdaFunctionCases(), lambdaMappingCases()),
+		of("lambda", lambdaInvokeCases(), lambdaAsyncCases(), lambdaFunctionCases(), lambdaVersionCases(), lambdaMappingCases()),
 	)
 }
 

@@ -71,10 +71,8 @@ func (s *Service) createChangeSet(ctx context.Context, _ api.Caller, in *createC
 	if err != nil {
 		return nil, err
 	}
-	id := ""
-	if stack == nil {
-		id = stackID(o, s.generation(in.StackName))
-	} else {
+	id := stackID(o, s.generation(in.StackName))
+	if stack != nil {
 		id = stack.ID
 	}
 	p, err := newPlan(t, o, id)

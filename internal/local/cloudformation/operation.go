@@ -194,8 +194,8 @@ func (s *Service) deleteStack(_ context.Context, _ api.Caller, in *deleteStackIn
 	if in.StackName == "" {
 		return nil, missing("stackName")
 	}
-	stack, err := s.Stack(in.StackName)
-	if err != nil {
+	stack := s.find(in.StackName)
+	if stack == nil {
 		// A stack that does not exist is deleted.
 		return &struct{}{}, nil
 	}

@@ -144,13 +144,21 @@ func (s *Service) Stacks() []*Stack {
 
 // Stack finds a stack by name or, deleted ones too, by ID.
 func (s *Service) Stack(nameOrID string) (*Stack, error) {
+	if stack := s.find(nameOrID); stack != nil {
+		return stack, nil
+	}
+	return nil, api.Errorf("ValidationError", "Stack with id %s does not exist", nameOrID)
+}
+
+// find is Stack; nil for none.
+func (s *Service) find(nameOrID string) *Stack {
 	for _, stack := range s.Stacks() {
 		status, _ := stack.Status()
 		if stack.ID == nameOrID || stack.Name == nameOrID && status != "DELETE_COMPLETE" {
-			return stack, nil
+			return stack
 		}
 	}
-	return nil, api.Errorf("ValidationError", "Stack with id %s does not exist", nameOrID)
+	return nil
 }
 
 // API is the service as the router knows it. It speaks the query protocol only.

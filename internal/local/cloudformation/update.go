@@ -129,7 +129,7 @@ func (u *update) change(ctx context.Context, provider api.Provider, wanted, old 
 func (u *update) replace(ctx context.Context, r *Resource, wanted, old StackResource) (StackResource, error) {
 	s, p := u.stack, u.plan
 	if name := customName(old); name != "" && name == customName(wanted) {
-		return wanted, fmt.Errorf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %s and update the stack again.", name) //nolint:staticcheck // AWS's words
+		return wanted, fmt.Errorf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %s and update the stack again.", name)
 	}
 	wanted.Resource = api.Resource{}
 	wanted.request.Name = s.nextName(p, r)

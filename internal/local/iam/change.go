@@ -87,9 +87,9 @@ func (s *Service) removeRole(old api.Existing, was *RoleProperties) error {
 	if err != nil {
 		return err
 	}
-	for _, other := range role.others(was) {
+	if others := role.others(was); len(others) > 0 {
 		message := "Cannot delete entity, must delete policies first."
-		if other.ARN != "" {
+		if others[0].ARN != "" {
 			message = "Cannot delete entity, must detach all policies first."
 		}
 		return &api.Error{Code: "DeleteConflict", Message: message, Status: 409}
