@@ -125,8 +125,9 @@ func (s *Service) createLogStream(_ context.Context, _ api.Caller, in *StreamInp
 
 // PutLogEventsInput are events for a stream, in the order of their times.
 type PutLogEventsInput struct {
-	StreamInput
-	LogEvents []struct {
+	LogGroupName  string `json:"logGroupName"`
+	LogStreamName string `json:"logStreamName"`
+	LogEvents     []struct {
 		Timestamp int64  `json:"timestamp"`
 		Message   string `json:"message"`
 	} `json:"logEvents"`
