@@ -23,6 +23,20 @@ build: $(HOST)/muster $(FUNCTIONS:%=$(HOST)/%/bootstrap) ## Build muster and its
 .PHONY: package
 package: $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions for Lambda (linux/arm64), into build/<name>, where the template looks.
 
+.PHONY: deploy
+deploy: package ## Deploy FLEET with the AWS CLI, through BUCKET: PARAMS='ProcessHandler=ARN MaxConcurrency=20'.
+	@test -n '$(FLEET)' -a -n '$(BUCKET)' || { echo "make deploy: set FLEET and BUCKET"; exit 2; }
+	aws cloudformation package --template-file cloudformation/fleet.yaml --s3-bucket '$(BUCKET)' --s3-prefix code --output-template-file build/fleet.yaml
+	aws cloudformation deploy --template-file build/fleet.yaml --stack-name '$(FLEET)' --s3-bucket '$(BUCKET)' --s3-prefix code \
+		--capabilities CAPABILITY_IAM CAPABILITY_NAMED_IAM --tags 'muster:fleet=$(FLEET)' --no-fail-on-empty-changeset $(if $(PARAMS),--parameter-overrides $(PARAMS))
+	aws cloudformation describe-stacks --stack-name '$(FLEET)' --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text
+
+.PHONY: destroy
+destroy: ## Delete the stack of FLEET with the AWS CLI. Pause it first: its workers are not waited for.
+	@test -n '$(FLEET)' || { echo "make destroy: set FLEET"; exit 2; }
+	aws cloudformation delete-stack --stack-name '$(FLEET)'
+	aws cloudformation wait stack-delete-complete --stack-name '$(FLEET)'
+
 # Go knows best what is up to date.
 .PHONY: FORCE
 FORCE:

@@ -59,7 +59,7 @@ func steps(document string) ([]step, error) {
 // built, and a port that is free.
 var inTest = strings.NewReplacer(
 	"go run ./cmd/muster", "muster",
-	"muster up", "muster up --listen 127.0.0.1:0",
+	"muster up ", "muster up --listen 127.0.0.1:0 ",
 )
 
 // session is one shell in a folder of its own, in which a document is tried.
@@ -258,6 +258,7 @@ var shapes = []struct {
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "ID"},
 	{regexp.MustCompile(`-[A-Z2-7]{12}\b`), "-ID"},
+	{regexp.MustCompile(`-bucket-[a-z2-7]{12}\b`), "-bucket-ID"},
 	{regexp.MustCompile(`\b(\d+h)?(\d+m)?\d+(\.\d+)?s\b`), "Ns"},
 	{regexp.MustCompile(`\d([\d,]*\d)?(\.\d+)?`), "N"},
 	{regexp.MustCompile(` {2,}`), "  "},

@@ -43,7 +43,7 @@ func testMain(m *testing.M) int {
 // layOut builds the command and the functions into dir/bin.
 func layOut(dir string) error {
 	built := filepath.Join(dir, "built")
-	build := exec.Command("go", "build", "-o", built+string(filepath.Separator), "./cmd/muster", "./functions/...")
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", built+string(filepath.Separator), "./cmd/muster", "./functions/...")
 	build.Dir = "../.."
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, output)
