@@ -170,6 +170,9 @@ func (a *Autoscaler) Tick(ctx context.Context, in Input) (Output, error) {
 }
 
 func (a *Autoscaler) assess(ctx context.Context, in Input) (Output, error) {
+	if a.coalesce(ctx, in) {
+		return Output{Starts: []Start{}, Reason: "a tick that comes after this one sees to it"}, nil
+	}
 	depth, err := a.queue.Depth(ctx)
 	if err != nil {
 		return Output{}, err
