@@ -179,8 +179,8 @@ func index(id string) int32 {
 	return int32(n)
 }
 
-// bill counts what the state machines of asl/ do. A tick is taken to last a second
-// in all, half of it in its function.
+// bill counts what the state machines of asl/ do, as they were metered
+// (internal/scenario/costs).
 func (m Muster) bill(e *engine) []Line {
 	ticks, workers, live := float64(e.ticked), float64(e.begun), e.workerTime.Seconds()
 	events, empty := float64(e.invocations), e.emptyReceives
