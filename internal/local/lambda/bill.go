@@ -55,7 +55,8 @@ func (s *Service) billTime(f Function, i *invocation, milliseconds time.Duration
 	})
 }
 
-// BillRunning bills the time until now of invocations that run.
+// BillRunning bills the time until now of invocations that run, and of provisioned
+// pollers.
 func (s *Service) BillRunning() {
 	now := time.Now()
 	s.mu.Lock()
@@ -64,6 +65,11 @@ func (s *Service) BillRunning() {
 	for i := range s.unbilled {
 		running[i] = now.Sub(i.billed) / time.Millisecond
 		i.billed = i.billed.Add(running[i] * time.Millisecond)
+	}
+	for _, m := range s.mappings {
+		if m.poller != nil {
+			m.poller.bill()
+		}
 	}
 	s.mu.Unlock()
 	for i, milliseconds := range running {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/musterq/muster/internal/local"
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/local/lambda"
+	"github.com/musterq/muster/internal/price"
 )
 
 // source is a queue with a mapping to a function, in an account of its own.
@@ -250,15 +252,15 @@ func TestMappingFallsToTwoBatchesWhenThereIsLittleToDo(t *testing.T) {
 		s := newSource(t, 30, nil)
 		s.attach(nil)
 		pass(10 * time.Minute)
-		received := 0
+		var received atomic.Int64
 		defer s.runtime.Router.Observe(func(e api.Event) {
 			if e.Operation == "ReceiveMessage" {
-				received++
+				received.Add(1)
 				assert.Equal(t, "arn:aws:iam::123456789012:role/handler", e.Caller.RoleARN)
 			}
 		})()
 		pass(10 * time.Minute)
-		assert.Equal(t, 60, received, "two long polls of 20 seconds at a time")
+		assert.Equal(t, int64(60), received.Load(), "two long polls of 20 seconds at a time")
 	})
 }
 
@@ -437,5 +439,32 @@ func TestMappingsAreListedAndDeleted(t *testing.T) {
 		var gone *types.ResourceNotFoundException
 		assert.ErrorAs(t, err, &gone)
 		assert.Equal(t, 3, count(&sdk.ListEventSourceMappingsInput{}))
+	})
+}
+
+// Provisioned pollers are paid for by the hour, from their minimum on.
+func TestMappingBillsItsPollers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 30, nil)
+		var mu sync.Mutex
+		hours := 0.0
+		s.runtime.Router.Meter(func(u api.Usage) {
+			mu.Lock()
+			defer mu.Unlock()
+			if u.Item == price.PollerHour {
+				hours += u.Quantity
+			}
+		})
+		uuid := s.attach(func(in *sdk.CreateEventSourceMappingInput) {
+			in.ProvisionedPollerConfig = &types.ProvisionedPollerConfig{MinimumPollers: aws.Int32(3), MaximumPollers: aws.Int32(4)}
+		})
+		pass(time.Minute)
+		pass(2 * time.Hour)
+		s.runtime.Lambda.BillRunning()
+		assert.InDelta(t, 6, hours, 0.1)
+		s.enable(uuid, false)
+		pass(time.Hour)
+		s.runtime.Lambda.BillRunning()
+		assert.InDelta(t, 6, hours, 0.1, "a mapping that is off costs nothing")
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/price"
 )
 
 // How a mapping scales: it starts with five concurrent batches, grows by 300 a
@@ -40,11 +41,13 @@ type poller struct {
 	running, waiting int
 	grown            time.Time
 	growing          *time.Timer
+	// billed is until when provisioned pollers are billed.
+	billed time.Time
 }
 
 // poll starts a mapping's polling. The lock must be held.
 func (s *Service) poll(m *mapping) {
-	p := &poller{service: s, function: m.function, queue: m.queue, options: m.options, stopped: make(chan struct{})}
+	p := &poller{service: s, function: m.function, queue: m.queue, options: m.options, stopped: make(chan struct{}), billed: time.Now()}
 	m.poller = p
 	for range p.start() {
 		p.hire()
@@ -57,6 +60,7 @@ func (s *Service) halt(m *mapping) {
 	if p == nil {
 		return
 	}
+	p.bill()
 	m.poller = nil
 	close(p.stopped)
 	if p.growing != nil {
@@ -102,9 +106,31 @@ func (p *poller) ended() bool {
 	}
 }
 
+// change counts workers. The lock must be held.
+func (p *poller) change(by int) {
+	if !p.ended() {
+		p.bill()
+	}
+	p.running += by
+}
+
+// bill bills the provisioned pollers that there were since the last time. The lock
+// must be held.
+// https://aws.amazon.com/lambda/pricing/
+func (p *poller) bill() {
+	if p.options.ProvisionedPollerConfig == nil {
+		return
+	}
+	least, _ := p.options.pollers()
+	pollers := max(least, (p.running+batchesPerPoller-1)/batchesPerPoller)
+	now := time.Now()
+	p.service.router.Bill(api.Usage{Item: price.PollerHour, Quantity: float64(pollers) * now.Sub(p.billed).Hours(), Resource: p.function})
+	p.billed = now
+}
+
 // hire starts a worker. The lock must be held.
 func (p *poller) hire() {
-	p.running++
+	p.change(1)
 	p.service.work.Go(p.work)
 }
 
@@ -143,7 +169,7 @@ func (p *poller) leave() bool {
 	if p.running <= p.floor() {
 		return false
 	}
-	p.running--
+	p.change(-1)
 	return true
 }
 
@@ -165,7 +191,7 @@ func (p *poller) work() {
 		}
 	}
 	p.service.mu.Lock()
-	p.running--
+	p.change(-1)
 	p.service.mu.Unlock()
 }
 
