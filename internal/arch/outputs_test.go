@@ -56,6 +56,9 @@ func TestOutputsResolve(t *testing.T) {
 			"ProcessHandler": process, "TransformHandler": transform, "WakeAlarm": "true", "Lane": "steps", "Enabled": "false",
 			"CodeVersion": "one", "Tracing": "true", "LogBodies": "true", "Architecture": "x86_64", "PumpMemory": "1024",
 		},
+		"with a key": {
+			"ProcessHandler": process, "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0b1c2d3e-0000-4000-8000-000000000000",
+		},
 		"with a queue of another account": {
 			"ProcessHandler": process, "Mode": "callback", "WakeAlarm": "true",
 			"QueueArn": "arn:aws:sqs:eu-west-1:210987654321:jobs", "DeadLetterQueueArn": "arn:aws:sqs:eu-west-1:210987654321:dead",

@@ -97,6 +97,7 @@ type Settings struct {
 	// DeadLetterURL is the dead-letter queue's. Empty where a queue that the fleet
 	// did not make has none.
 	DeadLetterURL string
+	DeadLetterARN string
 	// Fifo is true of a FIFO queue.
 	Fifo bool
 

@@ -60,6 +60,9 @@ func (s Settings) Validate() error {
 	named := strings.HasSuffix(s.QueueARN, ".fifo")
 	refuse(named && !s.Fifo, "Fifo is false and the queue is %s, a FIFO queue: set Fifo to true", s.QueueARN)
 	refuse(s.Fifo && s.QueueARN != "" && !named, "Fifo is true and the queue is %s, no FIFO queue, whose name would end with .fifo: set Fifo to false", s.QueueARN)
+	refuse(s.DeadLetterARN != "" && place(s.DeadLetterARN) != place(s.QueueARN), "DeadLetterQueueArn is %s and the queue is %s: a queue's dead-letter queue is in its account and region; name the one of its redrive policy", s.DeadLetterARN, s.QueueARN)
+	deadNamed := strings.HasSuffix(s.DeadLetterARN, ".fifo")
+	refuse(s.DeadLetterARN != "" && deadNamed != named, "DeadLetterQueueArn is %s and the queue is %s, and only one of them is a FIFO queue: name the dead-letter queue of its redrive policy", s.DeadLetterARN, s.QueueARN)
 	refuse(s.QueueARN != "" && s.DeadLetterURL == "" && (waits || s.Waits(handler.Transform)), "Mode %s, TransformMode %s or Target %s keeps messages of long tasks out of the queue for a while, and there is no dead-letter queue for those that failed too often: set DeadLetterQueueArn", s.Mode, s.TransformMode, s.Target)
 	refuse(s.QueueARN != "" && s.DeadLetterURL == "" && s.Unmatched == ToDeadLetters, "Unmatched is dead-letter and there is no dead-letter queue: set DeadLetterQueueArn")
 	refuse(s.Fifo && s.Mode == Async, "the queue is FIFO and Mode is async: Lambda starts asynchronous events in any order; use Mode sync")
@@ -99,6 +102,12 @@ func (j Job) Validate(target Target) error {
 		need(j.ARN, "JobArn", "the project")
 	}
 	return errors.Join(errs...)
+}
+
+// place of a resource: the partition, service, region and account of its ARN.
+func place(arn string) string {
+	parts := strings.SplitAfterN(arn, ":", 6)
+	return strings.Join(parts[:len(parts)-1], "")
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

@@ -114,3 +114,34 @@ func TestJobsThatCannotStart(t *testing.T) {
 		}
 	}
 }
+
+func TestQueuesThatDoNotBelongTogether(t *testing.T) {
+	const jobs = "arn:aws:sqs:eu-west-1:210987654321:jobs"
+	for name, c := range map[string]struct {
+		queue, dead string
+		fifo        bool
+		says        string
+	}{
+		"both":            {jobs, "arn:aws:sqs:eu-west-1:210987654321:dead", false, ""},
+		"none":            {jobs, "", false, ""},
+		"FIFO":            {jobs + ".fifo", "arn:aws:sqs:eu-west-1:210987654321:dead.fifo", true, ""},
+		"another region":  {jobs, "arn:aws:sqs:us-east-1:210987654321:dead", false, "a queue's dead-letter queue is in its account and region"},
+		"another account": {jobs, "arn:aws:sqs:eu-west-1:123456789012:dead", false, "a queue's dead-letter queue is in its account and region"},
+		"another kind":    {jobs + ".fifo", "arn:aws:sqs:eu-west-1:210987654321:dead", true, "and only one of them is a FIFO queue"},
+		"no FIFO queue":   {jobs, "", true, "Fifo is true and the queue is " + jobs + ", no FIFO queue"},
+		"a FIFO queue":    {jobs + ".fifo", "", false, "Fifo is false and the queue is " + jobs + ".fifo, a FIFO queue: set Fifo to true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := settings(func(s *fleet.Settings) {
+				s.QueueARN, s.DeadLetterARN, s.DeadLetterURL, s.Fifo = c.queue, c.dead, c.dead, c.fifo
+			})
+			if c.says == "" {
+				assert.NoError(t, s.Validate())
+			} else {
+				assert.ErrorContains(t, s.Validate(), c.says)
+			}
+		})
+	}
+	held := settings(callback, func(s *fleet.Settings) { s.QueueARN = jobs })
+	assert.ErrorContains(t, held.Validate(), "there is no dead-letter queue for those that failed too often: set DeadLetterQueueArn")
+}

@@ -117,7 +117,7 @@ func (s *settings) fleet() fleet.Settings {
 	f := fleet.Settings{
 		Fleet: s.text("FLEET"), Table: s.text("TABLE"), Bucket: s.text("BUCKET"),
 		QueueURL: s.queueURL("QUEUE_URL", s.optional("QUEUE_ARN")), QueueARN: s.text("QUEUE_ARN"),
-		DeadLetterURL: s.queueURL("DEAD_LETTER_URL", s.optional("DEAD_LETTER_ARN")), Fifo: s.text("FIFO") == "true",
+		DeadLetterURL: s.queueURL("DEAD_LETTER_URL", s.optional("DEAD_LETTER_ARN")), DeadLetterARN: s.optional("DEAD_LETTER_ARN"), Fifo: s.text("FIFO") == "true",
 		Lane: fleet.Lane(s.text("LANE")), Target: fleet.Target(s.text("TARGET")),
 		Mode: fleet.Mode(s.text("MODE")), TransformMode: fleet.Mode(s.text("TRANSFORM_MODE")),
 		Process: s.target("PROCESS"), Transform: s.target("TRANSFORM"), Heartbeat: s.seconds("HEARTBEAT_SECONDS"),

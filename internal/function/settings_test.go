@@ -52,8 +52,8 @@ func TestSettings(t *testing.T) {
 	assert.Equal(t, autoscaler.Config{
 		Settings: fleet.Settings{
 			Fleet: "jobs", Table: "muster", Bucket: "bodies", QueueURL: values["QUEUE_URL"], QueueARN: values["QUEUE_ARN"],
-			DeadLetterURL: values["DEAD_LETTER_URL"],
-			Lane:          fleet.Stream, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync,
+			DeadLetterURL: values["DEAD_LETTER_URL"], DeadLetterARN: values["DEAD_LETTER_ARN"],
+			Lane: fleet.Stream, Target: fleet.Lambda, Mode: fleet.Sync, TransformMode: fleet.Sync,
 			Process:   handler.Target{ARN: "arn:process", Timeout: 31 * time.Second},
 			Transform: handler.Target{ARN: "arn:transform", Timeout: 21 * time.Second},
 			Heartbeat: 29 * time.Second, BatchSize: 9, BatchingWindow: 4 * time.Second, Idle: 61 * time.Second,

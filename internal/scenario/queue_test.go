@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,4 +85,27 @@ func TestAFleetThatIsNotEnabled(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, ticks)
 	})
+}
+
+// All that a fleet keeps may be encrypted with a key of the team's own, which each
+// of its roles may use.
+func TestAFleetWithAKey(t *testing.T) {
+	for name, parameters := range map[string]map[string]string{
+		"stream":                {"Lane": "stream"},
+		"steps, bodies in S3":   {"Lane": "steps", "BodiesInState": "never"},
+		"steps, large messages": {"Lane": "steps", "Tracing": "true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := scenario.Start(t, scenario.Options{Seed: 4, Parameters: merged(map[string]string{
+					"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0b1c2d3e-0000-4000-8000-000000000000",
+				}, parameters)})
+				defer f.Close()
+				f.SendMany(20)
+				f.Send(strings.Repeat("large", 60_000))
+				f.UntilDone(30 * time.Minute)
+				assert.Equal(t, 21, f.Handled())
+			})
+		})
+	}
 }
