@@ -93,6 +93,8 @@ type Fleet struct {
 	Executions *sfn.Client
 	events     *eventbridge.Client
 
+	permissions permissions
+
 	mu      sync.Mutex
 	sent    []string
 	handled map[string]int
@@ -120,6 +122,7 @@ func Start(t testing.TB, o Options) *Fleet {
 		return []byte(definition), nil
 	}
 	o.Local.Lambda.Resolve = func(code string) (lambda.Code, error) { return f.own(path.Base(code), o) }
+	o.Local.IAM.Decided, o.Local.IAM.Denied = f.permissions.see, f.permissions.miss
 	o.Local.Jobs.Commands = map[string]jobs.Command{jobName: f.job(o.Job)}
 	runtime, err := local.Start(o.Local)
 	require.NoError(t, err)
@@ -143,10 +146,18 @@ func Start(t testing.TB, o Options) *Fleet {
 		}
 		parameters["TransformHandler"] = f.put("transform", o.Transform, parameters["TransformTimeoutSeconds"], o.Memory)
 	}
-	maps.Copy(parameters, f.jobParameters(parameters["Target"], parameters["Mode"]))
+	for parameter, value := range f.jobParameters(parameters["Target"], parameters["Mode"]) {
+		if _, given := o.Parameters[parameter]; !given {
+			parameters[parameter] = value
+		}
+	}
 	text := string(fleet.Fleet)
-	if o.Template != nil {
+	switch {
+	case o.Template != nil:
 		text = o.Template(text)
+	case o.Definition == nil && o.Wire == nil:
+		// What is as it ships needs what it asks for.
+		text = marked(text)
 	}
 	template, err := cloudformation.Parse("fleet.yaml", []byte(text))
 	require.NoError(t, err)
@@ -428,7 +439,7 @@ func (f *Fleet) String() string {
 		workers = append(workers, fmt.Sprintf("%s %s %s ended=%t", w.Holder, w.State, w.Orders, w.Ended))
 	}
 	queue, dead := f.Depth()
-	return fmt.Sprintf("queue %d, dead-letter queue %d, handled %d of %d, peak %d, workers [%s]", queue, dead, f.Handled(), len(f.sent), f.Peak(), strings.Join(workers, ", "))
+	return fmt.Sprintf("queue %d, dead-letter queue %d, handled %d of %d, peak %d, workers [%s]%s", queue, dead, f.Handled(), len(f.sent), f.Peak(), strings.Join(workers, ", "), f.Denied())
 }
 
 // Objects are the keys in the bucket of large bodies.
@@ -483,4 +494,5 @@ func (f *Fleet) Path(executionARN string) (states []string, status sfntypes.Exec
 func (f *Fleet) Close() {
 	require.NoError(f.t, f.Runtime.Close())
 	time.Sleep(10 * time.Minute)
+	f.permissions.note(f.IAM)
 }

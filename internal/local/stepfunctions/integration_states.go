@@ -36,6 +36,11 @@ func (r *runExecution) call(ctx context.Context, j *job) (answer, *failure) {
 	case <-ctx.Done():
 		return answer{}, halted
 	}
+	// Step Functions looks at the execution in the role's name.
+	// https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html#sync-async-iam-policies
+	if err := r.s.router.Permitted(ctx, "states", "DescribeExecution", j.caller, []byte(encoded(map[string]any{"executionArn": arn}))); err != nil {
+		return answer{}, statesDialect.failure(err, r.s.random.UUID())
+	}
 	result := r.describe(child)
 	if child.status != statusSucceeded {
 		return answer{}, failed(errorTaskFailed, "%s", encoded(result))
