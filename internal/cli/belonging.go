@@ -8,10 +8,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/musterq/muster/internal/registry"
 )
@@ -38,10 +40,14 @@ func (k *shipping) belongings(ctx context.Context) ([]*belonging, error) {
 	for _, r := range out.StackResources {
 		b := &belonging{LogicalID: aws.ToString(r.LogicalResourceId), Type: aws.ToString(r.ResourceType), PhysicalID: aws.ToString(r.PhysicalResourceId)}
 		switch {
-		case b.PhysicalID == "":
+		case b.PhysicalID == "", r.ResourceStatus == cfntypes.ResourceStatusDeleteComplete:
 			continue
 		case b.Type == "AWS::SQS::Queue":
 			q, err := askQueue(ctx, k.cfg, b.PhysicalID)
+			var missing *sqstypes.QueueDoesNotExist
+			if errors.As(err, &missing) {
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
