@@ -28,7 +28,8 @@ deploy: package ## Deploy FLEET with the AWS CLI, through BUCKET: PARAMS='Proces
 	@test -n '$(FLEET)' -a -n '$(BUCKET)' || { echo "make deploy: set FLEET and BUCKET"; exit 2; }
 	aws cloudformation package --template-file cloudformation/fleet.yaml --s3-bucket '$(BUCKET)' --s3-prefix code --output-template-file build/fleet.yaml
 	aws cloudformation deploy --template-file build/fleet.yaml --stack-name '$(FLEET)' --s3-bucket '$(BUCKET)' --s3-prefix code \
-		--capabilities CAPABILITY_IAM CAPABILITY_NAMED_IAM --tags 'muster:fleet=$(FLEET)' --no-fail-on-empty-changeset $(if $(PARAMS),--parameter-overrides $(PARAMS))
+		--capabilities CAPABILITY_IAM CAPABILITY_NAMED_IAM --tags 'muster:fleet=$(FLEET)' --no-fail-on-empty-changeset \
+		--parameter-overrides CodeVersion=$$(cat $(FUNCTIONS:%=build/%/bootstrap) | sha256sum | cut -c1-16) $(PARAMS)
 	aws cloudformation describe-stacks --stack-name '$(FLEET)' --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text
 
 .PHONY: destroy
