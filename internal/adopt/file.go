@@ -42,12 +42,11 @@ func (p *Plan) Write(dir string) (file string, err error) {
 	if err != nil {
 		return "", err
 	}
-	whole := block
-	if e == nil {
-		whole = append([]byte("fleets:\n"), block...)
-	} else {
-		whole = append(append(bytes.TrimRight(text, "\n"), '\n'), block...)
+	before := []byte("fleets:\n")
+	if e != nil {
+		before = append(bytes.TrimRight(text, "\n"), '\n')
 	}
+	whole := append(before, block...)
 	if _, err := estate.Parse(file, whole); err != nil {
 		return "", fmt.Errorf("%s cannot be added to by itself, write this below fleets: %w\n%s", file, err, block)
 	}
