@@ -75,6 +75,10 @@ bench: ## Run the benchmarks and print them as a table. BENCH=<regexp> picks som
 scaling: ## Try the scaling policies on ten traces and write docs/scaling.md.
 	go run ./internal/sim/scaling
 
+.PHONY: costs
+costs: ## Meter fleets in virtual time and write the tables of README.md and docs/costs.md.
+	go test ./internal/scenario/costs -run TestCosts -timeout 60m -update
+
 # The linter's cache is the checkout's own: shared, it names the files of another.
 .PHONY: lint
 lint: ## Check format, vet, lint, go.mod, and template and definitions where their checkers are installed.

@@ -180,7 +180,8 @@ func index(id string) int32 {
 }
 
 // bill counts what the state machines of asl/ do, as they were metered
-// (internal/scenario/costs).
+// (internal/scenario/costs). A tick is taken to last 200 ms, half of it in its
+// function.
 func (m Muster) bill(e *engine) []Line {
 	ticks, workers, live := float64(e.ticked), float64(e.begun), e.workerTime.Seconds()
 	events, empty := float64(e.invocations), e.emptyReceives
@@ -208,9 +209,9 @@ func (m Muster) bill(e *engine) []Line {
 		priced("DynamoDB: registry", writes+3*ticks, "writes", priceWrite),
 		priced("DynamoDB: registry", ticks*4+live/60/4, "reads", priceRead),
 		priced("Step Functions: ticks", ticks, "Express requests", priceExpress),
-		priced("Step Functions: ticks", ticks*64/1024, "Express GB-s", priceExpressGBSecond),
+		priced("Step Functions: ticks", ticks*0.2*64/1024, "Express GB-s", priceExpressGBSecond),
 		priced("Lambda: ticks, invocations", ticks, "invocations", priceInvocation),
-		priced("Lambda: ticks, time", ticks*0.5*autoscaler.AssessMemory, "GB-s", priceGBSecond),
+		priced("Lambda: ticks, time", ticks*0.1*autoscaler.AssessMemory, "GB-s", priceGBSecond),
 		priced("SQS: ticks", ticks, "requests", priceSQS),
 	}
 }
