@@ -29,7 +29,7 @@ deploy: package ## Deploy FLEET with the AWS CLI, through BUCKET: PARAMS='Proces
 	aws cloudformation package --template-file cloudformation/fleet.yaml --s3-bucket '$(BUCKET)' --s3-prefix code --output-template-file build/fleet.yaml
 	aws cloudformation deploy --template-file build/fleet.yaml --stack-name '$(FLEET)' --s3-bucket '$(BUCKET)' --s3-prefix code \
 		--capabilities CAPABILITY_IAM CAPABILITY_NAMED_IAM --tags 'muster:fleet=$(FLEET)' --no-fail-on-empty-changeset \
-		--parameter-overrides CodeVersion=$$(cat $(FUNCTIONS:%=build/%/bootstrap) | sha256sum | cut -c1-16) $(PARAMS)
+		--parameter-overrides CodeVersion=$$(cat cloudformation/fleet.yaml $(FUNCTIONS:%=build/%/bootstrap) | sha256sum | cut -c1-16) $(PARAMS)
 	aws cloudformation describe-stacks --stack-name '$(FLEET)' --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text
 
 .PHONY: destroy

@@ -26,7 +26,8 @@ type Bundle struct {
 	Template File
 	// Files that the template names, each once, in the order of their keys.
 	Files []File
-	// CodeVersion changes whenever a function's code does.
+	// CodeVersion changes whenever a function's code does, or the template that says
+	// how it runs.
 	CodeVersion string
 }
 
@@ -83,7 +84,7 @@ func (s Source) Pack() (*Bundle, error) {
 	}
 	slices.SortFunc(b.Files, func(a, b File) int { return strings.Compare(a.Key, b.Key) })
 	slices.Sort(versions)
-	b.CodeVersion = digest([]byte(strings.Join(versions, "\n")))
+	b.CodeVersion = digest(append([]byte(strings.Join(versions, "\n")+"\n"), s.Template...))
 	b.Template = TemplateFile(s.Prefix, []byte(strings.Join(lines, "\n")))
 	return b, nil
 }

@@ -107,7 +107,8 @@ func TestPackRefuses(t *testing.T) {
 	assert.EqualError(t, err, "template line 5: ../build/pump: unexpected EOF")
 }
 
-// The code's version is that of the functions alone.
+// The code's version is that of the functions and the template, not of the
+// definitions.
 func TestCodeVersion(t *testing.T) {
 	version := func(change func(*Source)) string {
 		s := source(string(embedded.Fleet))
@@ -119,6 +120,7 @@ func TestCodeVersion(t *testing.T) {
 	same := version(func(*Source) {})
 	assert.Regexp(t, `^[0-9a-f]{16}$`, same)
 	assert.Equal(t, same, version(func(s *Source) { s.Definition = func(string) ([]byte, error) { return []byte(asl.Worker), nil } }))
+	assert.NotEqual(t, same, version(func(s *Source) { s.Template = append(s.Template, "# more\n"...) }))
 	assert.NotEqual(t, same, version(func(s *Source) {
 		s.Function = func(p string) ([]byte, error) { return []byte(strings.ToUpper(p)), nil }
 	}))
