@@ -27,9 +27,10 @@ import (
 
 // These scenarios need what of the template's policies no other does.
 
-// secured are the parameters of a fleet with a key of its own, that is traced.
+// secured are the parameters of a fleet with a key of its own, that is traced and
+// whose functions have versions.
 func secured(parameters map[string]string) map[string]string {
-	all := map[string]string{"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/fleet", "Tracing": "true"}
+	all := map[string]string{"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/fleet", "Tracing": "true", "CodeVersion": "1"}
 	maps.Copy(all, parameters)
 	return all
 }
