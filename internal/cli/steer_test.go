@@ -143,8 +143,14 @@ func TestStopLosesNothing(t *testing.T) {
 				require.NoError(t, f.Registry.Pause(t.Context(), d))
 				aborted, err := abortWorkers(t.Context(), f.Executions, f.Registry, f.Output("WorkerStateMachineArn"), d)
 				require.NoError(t, err)
-				assert.Equal(t, len(f.Workers()), aborted)
 				assert.Positive(t, aborted)
+				// The tick that an abort causes may have freed slots of idle workers already.
+				assert.LessOrEqual(t, len(f.Workers()), aborted)
+				running, err := f.Executions.ListExecutions(t.Context(), &sfn.ListExecutionsInput{
+					StateMachineArn: aws.String(f.Output("WorkerStateMachineArn")), StatusFilter: types.ExecutionStatusRunning,
+				})
+				require.NoError(t, err)
+				assert.Empty(t, running.Executions)
 				f.Until("every slot is free", 5*time.Minute, func() bool { return len(f.Workers()) == 0 })
 				time.Sleep(time.Minute)
 				assert.Empty(t, f.Workers())
