@@ -29,7 +29,7 @@ var simulated = map[string]bool{
 	"DrainWithinSeconds": true, "MaxAgeSeconds": true, "LambdaConcurrency": true, "LambdaReserve": true,
 	"StepLimit": true, "IdleSeconds": true, "ScaleInHoldSeconds": true, "ScheduleExpression": true,
 	"MaxReceiveCount": true, "BackoffBaseSeconds": true, "BackoffFactor": true, "BackoffMaxSeconds": true,
-	"MonthlyBudget": true, "HandlerMemory": true,
+	"MonthlyBudget": true, "HandlerMemory": true, "PumpMemory": true,
 }
 
 // model is what a simulation needs beside its arrivals: a handler, a fleet and how
@@ -132,7 +132,7 @@ func (m *model) resolve(s *streams) (sim.Config, sim.Muster, sim.Cap, error) {
 		return refuse(fmt.Errorf("--failures: %w", err))
 	}
 	steps := fleet.Lane(m.parameters.get("Lane")).Resolve(mode, transform, target) == fleet.Steps
-	settings := fleet.Settings{Mode: mode, TransformMode: transform, Target: target, BatchSize: m.number("BatchSize")}
+	settings := fleet.Settings{Mode: mode, TransformMode: transform, Target: target, BatchSize: m.number("BatchSize"), PumpMemory: m.number("PumpMemory")}
 	factor, err := strconv.ParseFloat(m.parameters.get("BackoffFactor"), 64)
 	if err != nil {
 		return refuse(fmt.Errorf("--backoff-factor: %w", err))
@@ -156,7 +156,7 @@ func (m *model) resolve(s *streams) (sim.Config, sim.Muster, sim.Cap, error) {
 			LambdaConcurrency: m.number("LambdaConcurrency"), LambdaReserve: m.number("LambdaReserve"), Jobs: target != fleet.Lambda,
 			StepLimit: m.number("StepLimit"), ScaleInHold: m.seconds("ScaleInHoldSeconds"),
 		},
-		Steps: steps, Idle: m.seconds("IdleSeconds"), Timeout: m.seconds("ProcessTimeoutSeconds"), Every: every, Phase: sim.Phase(every, m.seed),
+		Steps: steps, PumpMemory: m.number("PumpMemory"), Idle: m.seconds("IdleSeconds"), Timeout: m.seconds("ProcessTimeoutSeconds"), Every: every, Phase: sim.Phase(every, m.seed),
 		Start: m.start, Poll: m.poll, Settle: m.settle,
 	}
 	call := usualStreamCall

@@ -21,6 +21,8 @@ type Muster struct {
 	Policy scale.Policy
 	// Steps is true for the steps lane, whose workers have one place.
 	Steps bool
+	// PumpMemory of a worker of the stream lane, in MB. Defaults to the template's.
+	PumpMemory int
 	// Idle is after what time a worker that finds nothing goes home, Timeout the
 	// handlers' time-outs together, and Every the time between ticks. Every defaults
 	// to a minute, and the first tick is Phase after the start.
@@ -57,6 +59,14 @@ func (m Muster) Settings() string {
 		}
 	}
 	return strings.Join(s, ", ")
+}
+
+// pumpGB is the memory of a worker of the stream lane.
+func (m Muster) pumpGB() float64 {
+	if m.PumpMemory == 0 {
+		return autoscaler.PumpMemory
+	}
+	return float64(m.PumpMemory) / 1024
 }
 
 func (m Muster) places() int {
@@ -198,7 +208,7 @@ func (m Muster) bill(e *engine) []Line {
 		// Report home, Orders?, Pump, Idle? of a shift; Go home, Home.
 		transitions = 4*shifts + 2*workers
 		own = shifts
-		ownTime = live * autoscaler.PumpMemory
+		ownTime = live * m.pumpGB()
 		writes = live/60 + 3*shifts + 3*workers
 	}
 	return []Line{

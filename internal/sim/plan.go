@@ -123,7 +123,7 @@ func NewPlan(c Config, m Muster, w Wish) (Plan, error) {
 				continue
 			}
 			enough := false
-			for _, try := range m.stands(workers, n, w.Begin) {
+			for _, try := range m.stands(w.Rate, workers, n, w.Begin) {
 				r, err := Run(c, try)
 				if err != nil {
 					return Plan{}, err
@@ -167,12 +167,20 @@ func steadily(rate float64, seed uint64) Trace {
 // tick, a start and some more.
 const standby = 90 * time.Second
 
+// A worker of the stream lane handles about pumpRate messages a second, small ones,
+// for each pumpStep MB of its memory: its share of a processor grows with it.
+const (
+	pumpRate = 300
+	pumpStep = 128
+)
+
 // stands are the fleets to try with so many workers: all of them always there, and
 // where there is time for that, as many as the promise needs.
-func (m Muster) stands(workers, places int, begin time.Duration) []Muster {
+func (m Muster) stands(rate float64, workers, places int, begin time.Duration) []Muster {
 	m.Policy.MaxConcurrency, m.Policy.Parallelism, m.Policy.MinWorkers = workers*places, places, workers
 	m.Policy.LambdaConcurrency, m.Policy.LambdaReserve, m.Policy.DrainWithin, m.Policy.MaxAge = 0, 0, 0, 0
 	m.Policy.StepLimit = min(1000, max(100, workers))
+	m.PumpMemory = max(m.PumpMemory, pumpStep*int(math.Ceil(rate/float64(workers)/pumpRate)))
 	all := []Muster{m}
 	if begin >= standby {
 		m.Policy.MinWorkers, m.Policy.MessagesPerWorker, m.Policy.MaxAge = 0, 0, begin
@@ -219,6 +227,7 @@ func plan(c Config, m Muster, w Wish, r Result) (Plan, error) {
 	set("MaxConcurrency", p.MaxConcurrency, fmt.Sprintf("%.1f handlers run on average", out.Busy))
 	if !m.Steps {
 		set("Parallelism", p.Parallelism, fmt.Sprintf("%d workers at most", pollers))
+		set("PumpMemory", m.PumpMemory, fmt.Sprintf("MB: %.0f messages a second a worker", w.Rate/float64(pollers)))
 	}
 	if p.MaxAge > 0 {
 		set("MaxAgeSeconds", int(p.MaxAge/time.Second), "workers come and go as the promise needs them")
