@@ -15,6 +15,7 @@ import (
 
 	embedded "github.com/musterq/muster/cloudformation"
 	"github.com/musterq/muster/internal/bundle"
+	"github.com/musterq/muster/internal/price"
 	"github.com/musterq/muster/internal/rollout"
 )
 
@@ -22,6 +23,8 @@ type deployOptions struct {
 	shipOptions
 	// into is a folder to package into, in place of deploying.
 	into string
+	// overview puts a dashboard over all fleets.
+	overview bool
 }
 
 // shipOptions are those of all verbs that change stacks.
@@ -52,23 +55,40 @@ said has the template's default. A fleet that muster.yaml does not name keeps wh
 no flag changes.
 
 The same input makes the same bytes, and files are named by their content: what
-has not changed is not uploaded again.`,
+has not changed is not uploaded again.
+
+--estate-dashboard puts the CloudWatch dashboard muster, a line in each graph for
+every fleet of muster.yaml that is deployed, in whichever region. It is of metrics
+that AWS keeps anyway and costs $3 a month. Without --all and without a FLEET
+nothing else is done. A fleet's own dashboard is --dashboard true.`,
 		Example: `  muster deploy orders
   muster deploy orders --process-handler arn:aws:lambda:eu-central-1:123456789012:function:orders:live
+  muster deploy --all --estate-dashboard
   muster deploy orders --package-only build/package --bucket my-artifacts`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.into, "package-only", "", "write the zips and the template into a `folder`, and deploy nothing")
-	return o.shipping(s, c, func(ctx context.Context, h *ships, chosen []shipment) error {
+	flags.BoolVar(&o.overview, "estate-dashboard", false, "put one dashboard over all fleets of muster.yaml, for $3 a month")
+	return o.shipping(s, c, func(ctx context.Context, h *ships, args []string) error {
+		if o.overview && o.into != "" {
+			return usage(errors.New("--package-only deploys nothing: leave out --estate-dashboard"))
+		}
+		if o.overview && !o.all && len(args) == 0 {
+			return o.survey(ctx, s, h)
+		}
+		chosen, err := o.choose(h, args)
+		if err != nil {
+			return err
+		}
 		if o.into != "" {
 			return o.pack(ctx, s, h, chosen)
 		}
-		return o.each(ctx, s, h, chosen, func(ctx context.Context, k *shipping, d *deployment) error { return k.deploy(ctx, d) })
+		return o.deploy(ctx, s, h, chosen)
 	})
 }
 
 // shipping adds the flags of verbs that deploy.
-func (o *shipOptions) shipping(s *streams, c *cobra.Command, run func(context.Context, *ships, []shipment) error) *cobra.Command {
+func (o *shipOptions) shipping(s *streams, c *cobra.Command, run func(ctx context.Context, h *ships, args []string) error) *cobra.Command {
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&o.all, "all", false, "all fleets of muster.yaml, in its order")
@@ -89,15 +109,52 @@ func (o *shipOptions) shipping(s *streams, c *cobra.Command, run func(context.Co
 		if err != nil {
 			return err
 		}
-		chosen, err := h.choose(args, o.all, o.parameters.values)
-		if err != nil {
-			return err
-		}
 		ctx, stop := s.untilInterrupted(ctx)
 		defer stop()
-		return interrupted(ctx, run(ctx, h, chosen))
+		return interrupted(ctx, run(ctx, h, args))
 	})
 	return c
+}
+
+// choose finds the fleets that arguments name.
+func (o *shipOptions) choose(h *ships, args []string) ([]shipment, error) {
+	return h.choose(args, o.all, o.parameters.values)
+}
+
+// deploy deploys fleets, and the dashboard over all.
+func (o *deployOptions) deploy(ctx context.Context, s *streams, h *ships, chosen []shipment) error {
+	all, err := o.each(ctx, s, h, chosen, func(ctx context.Context, k *shipping, d *deployment) error { return k.deploy(ctx, d) })
+	var dashboard *dashboardResult
+	switch {
+	case err != nil:
+	case o.overview:
+		dashboard, err = o.putDashboard(ctx, s, h)
+	case o.all && len(chosen) > 1:
+		fmt.Fprintf(s.err, "One dashboard over all fleets, for $%.0f a month: muster deploy --estate-dashboard\n", price.Dashboard.Dollars)
+	}
+	return o.report(s, all, dashboard, err)
+}
+
+// survey puts the dashboard over all fleets and deploys none.
+func (o *deployOptions) survey(ctx context.Context, s *streams, h *ships) error {
+	dashboard, err := o.putDashboard(ctx, s, h)
+	return o.report(s, []*deployment{}, dashboard, err)
+}
+
+// report prints what became of fleets and of the dashboard over them, as far as
+// that was not told already.
+func (o *shipOptions) report(s *streams, all []*deployment, dashboard *dashboardResult, failed error) error {
+	if o.json {
+		out := map[string]any{"fleets": all}
+		if dashboard != nil {
+			out["dashboard"] = dashboard
+		}
+		return errors.Join(failed, printJSON(s.out, out))
+	}
+	if dashboard != nil && dashboard.Outcome == "put" {
+		fmt.Fprintf(s.out, "dashboard %s shows %s\n", dashboard.Name, strings.Join(dashboard.Fleets, ", "))
+	}
+	return failed
 }
 
 // deployment is what became of one fleet, for --json.
@@ -116,7 +173,7 @@ type deployment struct {
 }
 
 // each ships one fleet after the other and stops at the first that fails.
-func (o *shipOptions) each(ctx context.Context, s *streams, h *ships, chosen []shipment, ship func(context.Context, *shipping, *deployment) error) error {
+func (o *shipOptions) each(ctx context.Context, s *streams, h *ships, chosen []shipment, ship func(context.Context, *shipping, *deployment) error) ([]*deployment, error) {
 	all := []*deployment{}
 	var failed error
 	for i, p := range chosen {
@@ -131,10 +188,7 @@ func (o *shipOptions) each(ctx context.Context, s *streams, h *ships, chosen []s
 			break
 		}
 	}
-	if o.json {
-		return errors.Join(failed, printJSON(s.out, map[string]any{"fleets": all}))
-	}
-	return failed
+	return all, failed
 }
 
 // confirm asks whether to go on. Without somebody to ask it refuses.

@@ -93,6 +93,8 @@ func TestDeploy(t *testing.T) {
 	p = f.in(dir, 2, "status", "--all", "mails")
 	assert.Contains(t, p.stderr.String(), "muster: give either a fleet or --all")
 
+	f.dashboard(dir)
+
 	f.in(dir, 0, "send", "mails", "--messages", "messages.jsonl")
 	f.muster(0, "wake", "mails")
 	f.handled(filepath.Join(dir, "events"), 100)

@@ -39,7 +39,11 @@ bucket. A second --back undoes the first.`,
 	flags.BoolVar(&o.back, "back", false, "go back to what the fleet was before")
 	flags.StringVar(&o.first, "first", "", "with --all, the `FLEET` to begin with")
 	flags.DurationVar(&o.patience, "patience", 20*time.Minute, "how long to wait for ticks and workers")
-	return o.shipping(s, c, func(ctx context.Context, h *ships, chosen []shipment) error {
+	return o.shipping(s, c, func(ctx context.Context, h *ships, args []string) error {
+		chosen, err := o.choose(h, args)
+		if err != nil {
+			return err
+		}
 		if o.patience <= 0 {
 			return usage(errors.New("--patience must be longer than 0"))
 		}
@@ -49,7 +53,8 @@ bucket. A second --back undoes the first.`,
 		if err := o.begin(chosen); err != nil {
 			return err
 		}
-		return o.each(ctx, s, h, chosen, o.upgrade)
+		all, err := o.each(ctx, s, h, chosen, o.upgrade)
+		return o.report(s, all, nil, err)
 	})
 }
 
