@@ -15,7 +15,7 @@ LAMBDA_ENV   := GOOS=linux GOARCH=arm64 CGO_ENABLED=0
 
 .PHONY: help
 help: ## Say what there is.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: $(HOST)/muster $(FUNCTIONS:%=$(HOST)/%/bootstrap) ## Build muster and its functions for this machine, into build/local.
@@ -54,6 +54,11 @@ build/%/bootstrap: FORCE
 .PHONY: reproducible
 reproducible: package ## Check that another checkout with an empty build cache packages the same bytes.
 	.ci/reproducible $(FUNCTIONS)
+
+.PHONY: previous-release
+previous-release: ## Keep the release of TAG for the tests of upgrades: TAG=v0.1.0.
+	@test -n '$(TAG)' || { echo "make previous-release: set TAG"; exit 2; }
+	.ci/previous-release '$(TAG)'
 
 .PHONY: test
 test: ## Run all tests: offline, nothing skipped.

@@ -42,7 +42,7 @@ var layers = []layer{
 	{name: "embedded AWS", mayUse: []string{"languages of AWS", "embedded AWS"}, folders: []string{"internal/local"}},
 	{
 		name: "outside", mayUse: []string{"languages of AWS", "domain", "product", "embedded AWS", "outside"},
-		folders: []string{"cmd", "docs", "internal/adopt", "internal/arch", "internal/bundle", "internal/cli", "internal/conformance", "internal/esm", "internal/estate", "internal/explore", "internal/rollout", "internal/scenario", "internal/sim"},
+		folders: []string{"cmd", "docs", "internal/adopt", "internal/arch", "internal/bundle", "internal/cli", "internal/conformance", "internal/esm", "internal/estate", "internal/explore", "internal/rollout", "internal/scenario", "internal/sim", "internal/upgrade"},
 	},
 }
 

@@ -22,8 +22,12 @@ func (r *Runtime) stepFunctionsOptions() stepfunctions.Options {
 	o.Seed = r.options.Seed
 	o.Invoke = r.invoke
 	o.JobEnded = r.Jobs.Ended
+	count := o.Metric
 	o.Metric = func(name, machine string, value float64) {
 		r.CloudWatch.Count("AWS/States", name, "StateMachineArn", machine, value)
+		if count != nil {
+			count(name, machine, value)
+		}
 	}
 	o.Log = r.vendedLog
 	tell := o.OnStatus
