@@ -1,7 +1,9 @@
 package scenario_test
 
 import (
+	"context"
 	_ "embed"
+	"encoding/json"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/musterq/muster/internal/local/lambda"
 	"github.com/musterq/muster/internal/scenario"
 )
 
@@ -53,6 +56,37 @@ func TestFunctionsServeTheDefinitionBefore(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestTheDefinitionServesTheFunctionBefore lets the autoscaler answer what it did in
+// the release before, as it does while a fleet goes back to that.
+func TestTheDefinitionServesTheFunctionBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := scenario.Start(t, scenario.Options{Code: func(name string, code lambda.Func) lambda.Func {
+			if name != "autoscaler" {
+				return code
+			}
+			return func(ctx context.Context, payload []byte) ([]byte, error) {
+				answer, err := code(ctx, payload)
+				if err != nil {
+					return nil, err
+				}
+				var before struct {
+					Starts json.RawMessage `json:"starts"`
+					Reason string          `json:"reason"`
+				}
+				if err := json.Unmarshal(answer, &before); err != nil {
+					return nil, err
+				}
+				return json.Marshal(before)
+			}
+		}})
+		defer f.Close()
+		f.SendMany(20)
+		f.Wake()
+		f.UntilDone(10 * time.Minute)
+		assert.Equal(t, 20, f.Handled())
+	})
 }
 
 // TestTheDefinitionBeforeTakesNoTask lets workers of the definition before go
