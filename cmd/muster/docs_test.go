@@ -152,11 +152,20 @@ func TestWrongDocuments(t *testing.T) {
 
 // Paths between documents lead somewhere.
 func TestLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#]+)`)
-	for path, text := range documents(t) {
+	link := regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]+))?\)`)
+	texts := documents(t)
+	for path, text := range texts {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			if !strings.HasPrefix(m[1], "https://") {
-				assert.FileExists(t, filepath.Join(filepath.Dir(path), m[1]), "%s links to %s", path, m[1])
+			if strings.HasPrefix(m[1], "https://") {
+				continue
+			}
+			to := path
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(path), m[1])
+				assert.FileExists(t, to, "%s links to %s", path, m[1])
+			}
+			if m[2] != "" {
+				assert.Contains(t, anchors(texts[to]), m[2], "%s links to %s#%s", path, m[1], m[2])
 			}
 		}
 	}
