@@ -58,8 +58,8 @@ type GateState struct {
 	Since time.Time
 }
 
-// errNoAlarm is what asking for an alarm gets that there is not.
-var errNoAlarm = errors.New("CloudWatch knows no such alarm")
+// ErrNoAlarm is what asking for an alarm gets that there is not.
+var ErrNoAlarm = errors.New("CloudWatch knows no such alarm")
 
 // Ask asks CloudWatch for the gate's alarm.
 //
@@ -85,7 +85,7 @@ func (g Gate) Ask(ctx context.Context, cfg aws.Config) (GateState, error) {
 	for _, a := range out.CompositeAlarms {
 		return GateState{a.StateValue == types.StateValueAlarm, aws.ToString(a.StateReason), aws.ToTime(a.StateTransitionedTimestamp)}, nil
 	}
-	return GateState{}, errNoAlarm
+	return GateState{}, ErrNoAlarm
 }
 
 // String says since when the gate is shut, and why.

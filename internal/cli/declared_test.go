@@ -63,7 +63,7 @@ func TestValidateOffline(t *testing.T) {
 		"another flag": {"fleets:\n  orders:\n    parameters:\n" + handler, []string{"--lane", "fast"}, 2, `error: muster.yaml:2: --lane "fast": Parameter 'Lane' must be one of`},
 		"too large": {
 			"fleets:\n  orders:\n    parameters:\n" + handler + "      JobSubnets: [" + strings.TrimSuffix(strings.Repeat("subnet-0123456789abcdef0,", 160), ",") + "]\n", nil, 2,
-			"(AWS::Lambda::Function): InvalidParameterValueException: Lambda was unable to configure your environment variables",
+			"(AWS::Lambda::Function): InvalidParameterValueException: Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit.\n  Routes, ScaleSchedule and lists are what is long there",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,4 +149,5 @@ fleets:
 	} {
 		assert.Contains(t, p.stdout.String(), want)
 	}
+	f.aroundAQueue(dir, queue)
 }

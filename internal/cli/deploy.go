@@ -60,7 +60,7 @@ has not changed is not uploaded again.
 --estate-dashboard puts the CloudWatch dashboard muster, a line in each graph for
 every fleet of muster.yaml that is deployed, in whichever region. It is of metrics
 that AWS keeps anyway and costs $3 a month. Without --all and without a FLEET
-nothing else is done. A fleet's own dashboard is --dashboard true.`,
+nothing else is done. A fleet's own dashboard is --dashboard.`,
 		Example: `  muster deploy orders
   muster deploy orders --process-handler arn:aws:lambda:eu-central-1:123456789012:function:orders:live
   muster deploy --all --estate-dashboard

@@ -36,6 +36,8 @@ type shipping struct {
 	store  *rollout.Store
 	// stack as it is once the deployment is over.
 	stack *rollout.Stack
+	// kept is true once what there is to go back to is kept.
+	kept bool
 	// unhurried is true once it was said that ticks cannot be asked for.
 	unhurried bool
 }
@@ -155,7 +157,7 @@ func (k *shipping) look(ctx context.Context, d *deployment, before *rollout.Stac
 	found := newFlaws(k.ships, k.shipment)
 	found.refuse(rehearse(ctx, k.ships, k.name, k.cfg.Region, values))
 	if found.errors() == 0 {
-		inspect(ctx, k.cfg, k.ships, values, queue, found)
+		inspect(ctx, k.cfg, d.Account, k.ships, values, queue, found)
 	}
 	d.Flaws = append(d.Flaws, found.all...)
 	found.print(k.streams.err)
@@ -244,7 +246,7 @@ func (k *shipping) change(ctx context.Context, d *deployment, before *rollout.St
 		}
 		return errors.Join(err, discarded)
 	}
-	if before != nil && !set.Create {
+	if before != nil && !set.Create && !k.kept {
 		now, err := k.client.Current(ctx, before)
 		if err != nil {
 			return err
@@ -347,5 +349,17 @@ func (k *shipping) done(d *deployment) error {
 	for _, o := range d.Outputs {
 		fmt.Fprintf(t, "  %s\t%s\n", o.Name, o.Value)
 	}
+	k.policies()
 	return t.Flush()
+}
+
+// policies says what queues of another account have to allow the fleet.
+func (k *shipping) policies() {
+	for _, q := range []struct{ what, url, policy string }{
+		{"queue", "QueueUrl", "QueuePolicy"}, {"dead-letter queue", "DeadLetterQueueUrl", "DeadLetterQueuePolicy"},
+	} {
+		if policy := k.stack.Output(q.policy); policy != "" {
+			k.say("The %s is another account's. Until it allows the fleet nothing is handled: add this statement to the policy of %s there.\n  %s", q.what, k.stack.Output(q.url), policy)
+		}
+	}
 }

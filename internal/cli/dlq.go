@@ -42,20 +42,33 @@ type deadLetters struct {
 	url, source string
 }
 
+// deadLetters finds a fleet's dead-letter queue.
 func (t *target) deadLetters(ctx context.Context, fleet string) (*deadLetters, error) {
+	d, err := t.queues(ctx, fleet)
+	if err == nil && d.Queue == nil {
+		return nil, &exitError{
+			status: exitUsage, err: fmt.Errorf("the fleet %q names no dead-letter queue of the queue %s", fleet, d.source),
+			hint: "Deploy it with DeadLetterQueueArn, as the queue's redrive policy has it.",
+		}
+	}
+	return d, err
+}
+
+// queues finds a fleet's queue, and its dead-letter queue where it names one:
+// without one url is empty and Queue nil.
+func (t *target) queues(ctx context.Context, fleet string) (*deadLetters, error) {
 	k, err := t.stack(ctx, fleet)
 	if err != nil {
 		return nil, err
 	}
 	d := &deadLetters{stack: k}
-	if d.url, err = k.output("DeadLetterQueueUrl"); err != nil {
-		return nil, err
-	}
 	if d.source, err = k.output("QueueUrl"); err != nil {
 		return nil, err
 	}
 	d.registry, err = k.registry()
-	d.Queue = deadletter.Open(k.cfg, d.url)
+	if d.url = k.outputs["DeadLetterQueueUrl"]; d.url != "" {
+		d.Queue = deadletter.Open(k.cfg, d.url)
+	}
 	return d, err
 }
 

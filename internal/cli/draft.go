@@ -138,15 +138,12 @@ func (d *draft) redrive(policy string) error {
 		d.note("The queue has no dead-letter queue: a message that fails every time is tried until it is too old, and then it is gone.")
 		return nil
 	}
-	var p struct {
-		DeadLetterTargetArn string          `json:"deadLetterTargetArn"`
-		MaxReceiveCount     json.RawMessage `json:"maxReceiveCount"`
-	}
-	if err := json.Unmarshal([]byte(policy), &p); err != nil {
+	p, err := parseRedrive(policy)
+	if err != nil {
 		return fmt.Errorf("read the queue's redrive policy: %w", err)
 	}
-	d.set("DeadLetterQueueArn", p.DeadLetterTargetArn, "Where SQS moves what failed too often, by the queue's own redrive policy.")
-	d.set("MaxReceiveCount", strings.Trim(string(p.MaxReceiveCount), `"`), "After how many receives it does, by that policy.")
+	d.set("DeadLetterQueueArn", p.target, "Where SQS moves what failed too often, by the queue's own redrive policy.")
+	d.set("MaxReceiveCount", strconv.Itoa(p.maxReceives), "After how many receives it does, by that policy.")
 	return nil
 }
 

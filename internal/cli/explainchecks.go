@@ -257,6 +257,6 @@ func findGhosts(_ context.Context, e *evidence) *cause {
 	return &cause{
 		Says:     fmt.Sprintf("SQS counts %d visible messages, but workers found nothing %d times in a row: depths are approximate", e.queue.visible, m.Looks),
 		Evidence: []string{fmt.Sprintf("one worker looked last %s, and looks again after %s; a message that is found ends it", ago(e.now, m.Looked), scale.ScoutPause(m.Looks))},
-		Next:     "wait, or look yourself: aws sqs receive-message --visibility-timeout 0 --queue-url " + e.outputs["QueueUrl"],
+		Next:     "wait, or look yourself: aws sqs receive-message --visibility-timeout 0 --queue-url " + e.queueURL(),
 	}
 }

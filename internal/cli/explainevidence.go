@@ -24,6 +24,7 @@ import (
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/function"
 	"github.com/musterq/muster/internal/pump"
+	"github.com/musterq/muster/internal/queue"
 	"github.com/musterq/muster/internal/registry"
 	"github.com/musterq/muster/internal/schedule"
 )
@@ -133,6 +134,16 @@ func gather(ctx context.Context, k *stack) (*evidence, error) {
 // miss notes what could not be asked.
 func (e *evidence) miss(what string, err error) {
 	e.unknown = append(e.unknown, what+": "+reasonOf(err))
+}
+
+// queueURL is the queue's URL for a command of the AWS CLI, with its region where
+// that is not the fleet's.
+func (e *evidence) queueURL() string {
+	url := e.outputs["QueueUrl"]
+	if region := queue.InRegion(e.cfg, url).Region; region != e.cfg.Region && !loopback(e.cfg) {
+		return url + " --region " + region
+	}
+	return url
 }
 
 // askStack finds out what the stack's resources are called.

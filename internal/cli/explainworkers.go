@@ -138,7 +138,7 @@ func findDelayed(_ context.Context, e *evidence) *cause {
 	return &cause{
 		Says:     fmt.Sprintf("%d messages are delayed: SQS shows them to nobody yet", e.queue.delayed),
 		Evidence: []string{"the queue's DelaySeconds or the senders' say how long"},
-		Next:     "aws sqs get-queue-attributes --attribute-names DelaySeconds --queue-url " + e.outputs["QueueUrl"],
+		Next:     "aws sqs get-queue-attributes --attribute-names DelaySeconds --queue-url " + e.queueURL(),
 	}
 }
 

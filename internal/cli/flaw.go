@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/musterq/muster/internal/estate"
 	"github.com/musterq/muster/internal/local/cloudformation"
@@ -86,7 +87,7 @@ func (f *flaws) refuse(err error) {
 		return
 	}
 	if resource, ok := errors.AsType[*cloudformation.ResourceError](err); ok {
-		f.all = append(f.all, flaw{f.fleet, severe, resource.File, resource.Line, fmt.Sprintf("%s (%s): %v", resource.LogicalID, resource.Type, resource.Err), ""})
+		f.all = append(f.all, flaw{f.fleet, severe, resource.File, resource.Line, fmt.Sprintf("%s (%s): %v", resource.LogicalID, resource.Type, resource.Err), remedyOf(resource)})
 		return
 	}
 	f.add(severe, "", "", "%v", err)
@@ -107,4 +108,12 @@ func (f *flaws) print(w io.Writer) {
 	for _, k := range f.all {
 		fmt.Fprintln(w, k)
 	}
+}
+
+// remedyOf a resource that could not be made. Empty where its error says it.
+func remedyOf(r *cloudformation.ResourceError) string {
+	if r.Type == "AWS::Lambda::Function" && strings.Contains(r.Err.Error(), "4KB limit") {
+		return "Routes, ScaleSchedule and lists are what is long there: shorten them, or make two fleets of one."
+	}
+	return ""
 }

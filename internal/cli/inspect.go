@@ -17,21 +17,24 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/musterq/muster/internal/adopt"
+	"github.com/musterq/muster/internal/autoscaler"
 	"github.com/musterq/muster/internal/fleet"
 )
 
 // inspect holds a fleet's settings against what there is at AWS: its handlers,
-// its queue, who else takes messages of it, and the account's quota. What may not
-// be asked for it says, and goes on. queue is the ARN of the queue that the fleet
-// has already. Empty for none.
-func inspect(ctx context.Context, cfg aws.Config, h *ships, values map[string]string, queue string, f *flaws) {
+// its queue, who else takes messages of it, its gate, and the account's quota. What
+// may not be asked for it says, and goes on. queue is the ARN of the queue that the
+// fleet has already. Empty for none. The account may be unknown.
+func inspect(ctx context.Context, cfg aws.Config, account string, h *ships, values map[string]string, queue string, f *flaws) {
+	pitfalls(h, place{account, cfg.Region}, values, f)
+	inspectGate(ctx, cfg, h, values, f)
 	functions := awslambda.NewFromConfig(cfg)
 	inspectQuota(ctx, functions, h, values, f)
 	inspectHandler(ctx, functions, h, values, processParameter, "Mode", "ProcessTimeoutSeconds", f)
 	inspectHandler(ctx, functions, h, values, transformParameter, "TransformMode", "TransformTimeoutSeconds", f)
 	if own := h.get(values, "QueueArn"); own != "" {
 		queue = own
-		inspectQueue(ctx, cfg, h, values, own, f)
+		inspectQueue(ctx, cfg, account, h, values, own, f)
 	}
 	if queue != "" {
 		inspectMappings(ctx, cfg, h, values, queue, f)
@@ -92,8 +95,23 @@ func qualified(name string) string {
 	return ""
 }
 
+// inspectGate looks for the alarm of the fleet's gate.
+func inspectGate(ctx context.Context, cfg aws.Config, h *ships, values map[string]string, f *flaws) {
+	gate := autoscaler.Gate{Alarm: h.get(values, "GateAlarm")}
+	if gate.Alarm == "" {
+		return
+	}
+	_, err := gate.Ask(ctx, cfg)
+	switch {
+	case errors.Is(err, autoscaler.ErrNoAlarm):
+		f.add(severe, "GateAlarm", "Name an alarm that there is: one that is missing keeps the gate open.", "GateAlarm: there is no alarm %s", gate.Alarm)
+	case err != nil:
+		f.missed("the alarm "+gate.Alarm, "cloudwatch:DescribeAlarms", err)
+	}
+}
+
 // inspectQueue looks at a queue that is there already.
-func inspectQueue(ctx context.Context, cfg aws.Config, h *ships, values map[string]string, queue string, f *flaws) {
+func inspectQueue(ctx context.Context, cfg aws.Config, account string, h *ships, values map[string]string, queue string, f *flaws) {
 	parsed, err := arn.Parse(queue)
 	if err != nil {
 		f.refuse(err)
@@ -102,7 +120,12 @@ func inspectQueue(ctx context.Context, cfg aws.Config, h *ships, values map[stri
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.Region = parsed.Region })
 	at, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &parsed.Resource, QueueOwnerAWSAccountId: &parsed.AccountID})
 	var missing *sqstypes.QueueDoesNotExist
-	if errors.As(err, &missing) {
+	switch {
+	case errors.As(err, &missing) && account != "" && parsed.AccountID != account:
+		// Its policy names the fleet's roles, which there may not be yet.
+		f.add(warning, "QueueArn", "Once the fleet is deployed give the queue the policy that 'muster deploy' prints.", "QueueArn: the queue %s is another account's, and there is none or it is not to be seen", queue)
+		return
+	case errors.As(err, &missing):
 		f.add(severe, "QueueArn", "Name a queue that there is. Of another account it needs a policy that lets this one in.", "QueueArn: there is no queue %s, or it is not to be seen", queue)
 		return
 	}
@@ -115,7 +138,14 @@ func inspectQueue(ctx context.Context, cfg aws.Config, h *ships, values map[stri
 		f.missed("the queue "+queue, "sqs:GetQueueAttributes", err)
 		return
 	}
-	if out.Attributes["RedrivePolicy"] == "" {
+	if policy := out.Attributes["RedrivePolicy"]; policy != "" {
+		p, err := parseRedrive(policy)
+		if err != nil {
+			f.add(warning, "QueueArn", "", "the redrive policy of the queue %s was not understood: %v", parsed.Resource, err)
+		} else {
+			inspectRedrive(h, values, p, f)
+		}
+	} else {
 		f.add(warning, "QueueArn", "Give it a dead-letter queue: aws sqs set-queue-attributes --queue-url "+aws.ToString(at.QueueUrl)+" --attributes RedrivePolicy=...",
 			"the queue %s has no redrive policy: a message that fails every time is tried until it is too old, and then it is gone", parsed.Resource)
 	}

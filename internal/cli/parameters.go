@@ -92,6 +92,11 @@ func (p *parameters) get(name string) string {
 
 // check finds what the template refuses, every value at once.
 func (p *parameters) check() error {
+	for _, name := range []string{"QueueArn", "DeadLetterQueueArn"} {
+		if p.values[name] != "" {
+			return usage(fmt.Errorf("--%s is for a fleet that is deployed: here the fleet makes its queue, for there is no other; leave it out", flagName(name)))
+		}
+	}
 	given := maps.Clone(p.values)
 	// The functions do not exist yet; their ARNs are not the user's to give.
 	given[processParameter] = "arn:aws:lambda:us-east-1:123456789012:function:process"

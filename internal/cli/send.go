@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/spf13/cobra"
+
+	"github.com/musterq/muster/internal/queue"
 )
 
 type sendOptions struct {
@@ -72,7 +74,7 @@ func send(ctx context.Context, s *streams, o *sendOptions) error {
 	if err != nil {
 		return err
 	}
-	client := sqs.NewFromConfig(k.cfg)
+	client := sqs.NewFromConfig(queue.InRegion(k.cfg, url))
 	hashed, err := byContent(ctx, client, url)
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ func (o *upgradeOptions) begin(chosen []shipment) error {
 func (o *upgradeOptions) upgrade(ctx context.Context, k *shipping, d *deployment) error {
 	ship := k.upgrade
 	if o.back {
-		ship = k.back
+		ship = func(ctx context.Context, d *deployment) error { return k.back(ctx, d, o.patience) }
 	}
 	if err := ship(ctx, d); err != nil || d.Outcome == "declined" {
 		return err
@@ -105,7 +105,7 @@ func (k *shipping) upgrade(ctx context.Context, d *deployment) error {
 }
 
 // back makes a fleet what it was before it was changed last.
-func (k *shipping) back(ctx context.Context, d *deployment) error {
+func (k *shipping) back(ctx context.Context, d *deployment, patience time.Duration) error {
 	if err := k.reach(ctx, d, "go back to what it was"); err != nil {
 		return err
 	}
@@ -128,8 +128,11 @@ func (k *shipping) back(ctx context.Context, d *deployment) error {
 		return usage(fmt.Errorf("the bucket %s has nothing that the fleet %s was before: it was never changed by this command", k.store.Bucket, k.name))
 	}
 	k.say("Going back to what was changed at %s.", was.At.Format(time.RFC3339))
-	template := bundle.TemplateFile(codePrefix, []byte(was.Template))
-	if _, err := k.store.Put(ctx, template); err != nil {
+	if before, err = k.unpinned(ctx, d, before, now, was, patience); err != nil || before == nil {
+		return err
+	}
+	template, err := k.template(ctx, *was)
+	if err != nil {
 		return err
 	}
 	d.CodeVersion = was.Parameters[codeVersionParameter]

@@ -90,6 +90,11 @@ func (o *validateOptions) examine(ctx context.Context, h *ships, p shipment, f *
 	}
 	if o.offline {
 		f.refuse(rehearse(ctx, h, p.name, region, p.values()))
+		at := place{}
+		if p.declared != nil {
+			at.region = p.declared.Region
+		}
+		pitfalls(h, at, p.values(), f)
 		return nil
 	}
 	cfg, err := o.target.configFor(ctx, p)
@@ -108,7 +113,13 @@ func (o *validateOptions) examine(ctx context.Context, h *ships, p shipment, f *
 	case found != nil:
 		queue = found.Output("QueueArn")
 	}
-	inspect(ctx, cfg, h, p.values(), queue, f)
+	account := ""
+	if c, err := (&stack{cfg: cfg, fleet: p.name}).caller(ctx); err != nil {
+		f.missed("whose account this is", "sts:GetCallerIdentity", err)
+	} else {
+		account = c.account
+	}
+	inspect(ctx, cfg, account, h, p.values(), queue, f)
 	return nil
 }
 

@@ -91,7 +91,7 @@ func (w *whereabouts) conclude(place, next, verdict string, args ...any) {
 }
 
 func showWhere(ctx context.Context, stop <-chan struct{}, s *streams, o *whereOptions) error {
-	d, err := o.target.deadLetters(ctx, o.fleet)
+	d, err := o.target.queues(ctx, o.fleet)
 	if err != nil {
 		return err
 	}
@@ -158,6 +158,10 @@ func (w *whereabouts) hold(t registry.Trace) {
 
 func (w *whereabouts) deadLetters(ctx context.Context, stop <-chan struct{}, d *deadLetters, o *whereOptions) error {
 	const place = "dead letters"
+	if d.Queue == nil {
+		w.found(place, "the fleet names no dead-letter queue")
+		return nil
+	}
 	if !o.scan {
 		w.found(place, "not looked through: that takes --scan")
 		return nil

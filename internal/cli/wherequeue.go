@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	sqsqueue "github.com/musterq/muster/internal/queue"
 )
 
 // queueState is what SQS says of a queue as a whole.
@@ -23,7 +26,7 @@ func (d *deadLetters) sourceState(ctx context.Context) (queueState, error) {
 	return askQueue(ctx, d.cfg, d.source)
 }
 
-// askQueue asks SQS for a queue as a whole.
+// askQueue asks SQS, in the queue's own region, for a queue as a whole.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 func askQueue(ctx context.Context, cfg aws.Config, url string) (queueState, error) {
 	var q queueState
@@ -36,7 +39,7 @@ func askQueue(ctx context.Context, cfg aws.Config, url string) (queueState, erro
 	for name := range counts {
 		names = append(names, name)
 	}
-	out, err := sqs.NewFromConfig(cfg).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
+	out, err := sqs.NewFromConfig(sqsqueue.InRegion(cfg, url)).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
 	if err != nil {
 		return q, fmt.Errorf("ask for the depth of %s: %w", url, err)
 	}
@@ -49,19 +52,33 @@ func askQueue(ctx context.Context, cfg aws.Config, url string) (queueState, erro
 	if policy == "" {
 		return q, nil
 	}
-	// A number that some write as text.
+	p, err := parseRedrive(policy)
+	if err != nil {
+		return q, fmt.Errorf("the redrive policy of %s: %w", url, err)
+	}
+	q.maxReceives = p.maxReceives
+	return q, nil
+}
+
+// redrivePolicy says when SQS moves messages, and where to.
+type redrivePolicy struct {
+	// target is the ARN of the dead-letter queue.
+	target      string
+	maxReceives int
+}
+
+func parseRedrive(policy string) (redrivePolicy, error) {
 	var p struct {
+		DeadLetterTargetArn string `json:"deadLetterTargetArn"`
+		// MaxReceiveCount is a number that some write as text.
 		MaxReceiveCount json.RawMessage `json:"maxReceiveCount"`
 	}
 	if err := json.Unmarshal([]byte(policy), &p); err != nil {
-		return q, fmt.Errorf("the redrive policy of %s: %w", url, err)
+		return redrivePolicy{}, err
 	}
-	text, err := strconv.Unquote(string(p.MaxReceiveCount))
+	n, err := strconv.Atoi(strings.Trim(string(p.MaxReceiveCount), `"`))
 	if err != nil {
-		text = string(p.MaxReceiveCount)
+		return redrivePolicy{}, fmt.Errorf("maxReceiveCount: %w", err)
 	}
-	if q.maxReceives, err = strconv.Atoi(text); err != nil {
-		return q, fmt.Errorf("the redrive policy of %s: maxReceiveCount: %w", url, err)
-	}
-	return q, nil
+	return redrivePolicy{p.DeadLetterTargetArn, n}, nil
 }

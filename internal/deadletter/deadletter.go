@@ -11,8 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -29,20 +27,7 @@ type Queue struct {
 // Open opens a dead-letter queue by its URL. It is asked in the region that the
 // URL names, or else in the configuration's.
 func Open(cfg aws.Config, queueURL string) *Queue {
-	return &Queue{queue: queue.New(inRegion(cfg, queueURL), queueURL, ""), url: queueURL}
-}
-
-// inRegion is a configuration for the region of a queue.
-// https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
-func inRegion(cfg aws.Config, queueURL string) aws.Config {
-	u, err := url.Parse(queueURL)
-	if err != nil {
-		return cfg // the first request says what is wrong with it
-	}
-	if rest, ok := strings.CutPrefix(u.Hostname(), "sqs."); ok && strings.Contains(rest, ".amazonaws.com") {
-		cfg.Region, _, _ = strings.Cut(rest, ".")
-	}
-	return cfg
+	return &Queue{queue: queue.New(queue.InRegion(cfg, queueURL), queueURL, ""), url: queueURL}
 }
 
 // Depth is about how many messages the queue holds, hidden ones included.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/queue"
 )
 
 const (
@@ -37,7 +38,7 @@ type Target struct {
 
 // OpenTarget opens a queue to send to, in the region of its URL.
 func OpenTarget(cfg aws.Config, queueURL string) *Target {
-	return &Target{sqs.NewFromConfig(inRegion(cfg, queueURL)), queueURL, strings.HasSuffix(queueURL, ".fifo")}
+	return &Target{sqs.NewFromConfig(queue.InRegion(cfg, queueURL)), queueURL, strings.HasSuffix(queueURL, ".fifo")}
 }
 
 // fits is how many of the messages go into one batch. To a FIFO queue they go

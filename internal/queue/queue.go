@@ -4,6 +4,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -47,6 +48,20 @@ func URL(arn string) (string, error) {
 		suffix = "amazonaws.com.cn"
 	}
 	return "https://sqs." + parts[3] + "." + suffix + "/" + parts[4] + "/" + parts[5], nil
+}
+
+// InRegion is a configuration for the region that a queue's URL names, which need
+// not be the fleet's. A URL that names none leaves it as it is.
+// https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+func InRegion(cfg aws.Config, queueURL string) aws.Config {
+	u, err := url.Parse(queueURL)
+	if err != nil {
+		return cfg // the first request says what is wrong with it
+	}
+	if rest, ok := strings.CutPrefix(u.Hostname(), "sqs."); ok && strings.Contains(rest, ".amazonaws.com") {
+		cfg.Region, _, _ = strings.Cut(rest, ".")
+	}
+	return cfg
 }
 
 // Depth is how many messages the queue holds, approximately.
