@@ -99,7 +99,7 @@ func (i *Invoker) Run(ctx context.Context, stage Stage, t Target, records []mess
 		case t.Async:
 			result.Kept = append(result.Kept, a.records...)
 		default:
-			result.add(stage, a.records, a.reply)
+			result.add(stage, a.records, a.reply, i.redact)
 		}
 	}
 	return result, nil
@@ -179,7 +179,7 @@ func without(records, some []message.Record) []message.Record {
 	return rest
 }
 
-func (r *Result) add(stage Stage, records []message.Record, reply []byte) {
+func (r *Result) add(stage Stage, records []message.Record, reply []byte, redact bool) {
 	var t message.Transformed
 	if stage == Transform {
 		t = message.TransformReply(records, reply)
@@ -193,6 +193,9 @@ func (r *Result) add(stage Stage, records []message.Record, reply []byte) {
 	}
 	r.Kept = append(r.Kept, t.Kept...)
 	r.Filtered = append(r.Filtered, t.Filtered...)
+	if redact {
+		t.Failed = t.Failed.Redacted()
+	}
 	for id, failure := range t.Failed {
 		failure.Reason = fmt.Sprintf("%s handler: %s", stage, failure.Reason)
 		r.Failed[id] = failure

@@ -16,6 +16,8 @@ type Failure struct {
 	// RetryAfter is how long the handler wants the message to stay invisible.
 	// Defaults to nil: the fleet's backoff.
 	RetryAfter *time.Duration
+	// quoted is what of the handler's reply stands in the reason, word for word.
+	quoted string
 }
 
 // Delay is how long the message stays invisible: as the handler said, or else
@@ -50,6 +52,15 @@ const (
 )
 
 const reported = "the handler reported it in batchItemFailures"
+
+// quote fails every record for a reason that quotes a handler's reply.
+func quote(records []Record, reason, quoted string) Failures {
+	f := make(Failures, len(records))
+	for _, r := range records {
+		f[r.MessageID] = Failure{Reason: reason + quoted, quoted: quoted}
+	}
+	return f
+}
 
 // ProcessReply reads what a process handler answered, as an event source
 // mapping reads it: nothing, null and {} are success, batchItemFailures fail
@@ -117,7 +128,7 @@ func FailedItems(records []Record, list json.RawMessage) Failures {
 		case id == "":
 			return All(records, "batchItemFailures of the handler's reply has an entry without itemIdentifier")
 		case !known[id]:
-			return All(records, fmt.Sprintf("batchItemFailures of the handler's reply names the unknown message %q", id))
+			return quote(records, "batchItemFailures of the handler's reply names the unknown message ", strconv.Quote(id))
 		}
 		failures[id] = itemFailure(item[retryMember])
 	}
@@ -139,7 +150,8 @@ func (f *Failure) Retry(retryAfter json.RawMessage) {
 	}
 	seconds, err := strconv.ParseFloat(string(retryAfter), 64)
 	if err != nil || seconds != math.Trunc(seconds) || seconds < 0 || seconds > MaxVisibility.Seconds() {
-		f.Reason += fmt.Sprintf(", with retryAfterSeconds %.40s, which is not whole seconds from 0 to %d: the fleet's backoff applies", retryAfter, int(MaxVisibility.Seconds()))
+		f.quoted = fmt.Sprintf("%.40s", retryAfter)
+		f.Reason += fmt.Sprintf(", with retryAfterSeconds %s, which is not whole seconds from 0 to %d: the fleet's backoff applies", f.quoted, int(MaxVisibility.Seconds()))
 		return
 	}
 	delay := time.Duration(seconds) * time.Second
@@ -170,12 +182,12 @@ func TransformReply(records []Record, reply []byte) Transformed {
 	fail := func(reason string) Transformed { return Transformed{Failed: All(records, reason)} }
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(reply, &members); err != nil {
-		return fail("the transform handler's reply is not an SQS event: " + err.Error())
+		return Transformed{Failed: quote(records, "the transform handler's reply is not an SQS event: ", err.Error())}
 	}
 	var list *[]replacement
 	if raw, ok := members["Records"]; ok {
 		if err := json.Unmarshal(raw, &list); err != nil {
-			return fail("the transform handler's reply is not an SQS event: Records: " + err.Error())
+			return Transformed{Failed: quote(records, "the transform handler's reply is not an SQS event: Records: ", err.Error())}
 		}
 	}
 	t := Transformed{Failed: failures(records, members)}
@@ -193,7 +205,7 @@ func TransformReply(records []Record, reply []byte) Transformed {
 	for _, r := range *list {
 		original, ok := byID[r.MessageID]
 		if !ok {
-			return fail(fmt.Sprintf("the transform handler's reply names the unknown message %q", r.MessageID))
+			return Transformed{Failed: quote(records, "the transform handler's reply names the unknown message ", strconv.Quote(r.MessageID))}
 		}
 		if _, twice := back[r.MessageID]; twice {
 			return fail(fmt.Sprintf("the transform handler's reply names message %s twice", r.MessageID))

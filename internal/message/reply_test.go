@@ -47,7 +47,7 @@ func TestProcessReply(t *testing.T) {
 		`{"batchItemFailures":[{"itemIdentifier":"b","retryAfterSeconds":null}]}`: {"b": {Reason: reported}},
 	} {
 		t.Run(reply, func(t *testing.T) {
-			assert.Equal(t, want, message.ProcessReply(batch("a", "b"), []byte(reply)))
+			assert.Equal(t, want, plain(message.ProcessReply(batch("a", "b"), []byte(reply))))
 		})
 	}
 }
@@ -118,7 +118,7 @@ func TestTransformReply(t *testing.T) {
 			got := message.TransformReply(batch("a", "b"), []byte(c.reply))
 			assert.Equal(t, c.kept, ids(got.Kept))
 			assert.Equal(t, c.filtered, got.Filtered)
-			assert.Equal(t, c.failed, got.Failed)
+			assert.Equal(t, c.failed, plain(got.Failed))
 		})
 	}
 }
@@ -135,9 +135,39 @@ func TestRetryAfter(t *testing.T) {
 	}
 	for _, value := range []string{"-1", "43201", "1.5", `"60"`, "true", "{}", "1e300"} {
 		f := message.FailedItems(batch("a"), []byte(`[{"itemIdentifier":"a","retryAfterSeconds":`+value+`}]`))["a"]
-		assert.Equal(t, message.Failure{Reason: reported + ", with retryAfterSeconds " + value + ", which is not whole seconds from 0 to 43200: the fleet's backoff applies"}, f)
+		assert.Equal(t, message.Failure{Reason: reported + ", with retryAfterSeconds " + value + ", which is not whole seconds from 0 to 43200: the fleet's backoff applies"}, plain(message.Failures{"a": f})["a"])
+		assert.NotContains(t, f.Redacted().Reason, " "+value+",", value)
 		assert.LessOrEqual(t, f.Delay(fleets, 3), 5*time.Second, value)
 	}
 	f := message.FailedItems(batch("a"), []byte(`[{"itemIdentifier":"a","retryAfterSeconds":1},{"itemIdentifier":"a","retryAfterSeconds":2}]`))
 	assert.Equal(t, 2*time.Second, f["a"].Delay(fleets, 1), "the last entry counts")
+}
+
+// plain are the failures without what is known of their reasons' quotations.
+func plain(failures message.Failures) message.Failures {
+	if failures == nil {
+		return nil
+	}
+	all := message.Failures{}
+	for id, f := range failures {
+		all[id] = message.Failure{Reason: f.Reason, RetryAfter: f.RetryAfter}
+	}
+	return all
+}
+
+func TestRedacted(t *testing.T) {
+	const secret = "card 4242-4242"
+	for name, failures := range map[string]message.Failures{
+		"an identifier":  message.ProcessReply(batch("a"), []byte(`{"batchItemFailures":[{"itemIdentifier":"`+secret+`"}]}`)),
+		"a backoff":      message.ProcessReply(batch("a"), []byte(`{"batchItemFailures":[{"itemIdentifier":"a","retryAfterSeconds":"`+secret+`"}]}`)),
+		"another record": message.TransformReply(batch("a"), []byte(`{"Records":[{"messageId":"`+secret+`"}]}`)).Failed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Contains(t, failures["a"].Reason, secret)
+			redacted := failures.Redacted()["a"].Reason
+			assert.NotContains(t, redacted, secret)
+			assert.Contains(t, redacted, "redacted (SHA-256 ")
+		})
+	}
+	assert.Equal(t, message.All(batch("a"), "why"), message.All(batch("a"), "why").Redacted())
 }

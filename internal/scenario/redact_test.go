@@ -18,6 +18,31 @@ import (
 
 const secret = "card 4242-4242"
 
+// What a handler's reply names that is no message is not kept either.
+func TestRedactedReplies(t *testing.T) {
+	for name, parameters := range map[string]map[string]string{
+		"stream": {"Lane": "stream"}, "steps": {"Lane": "steps"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				names := func(context.Context, message.Event) (any, error) {
+					return map[string]any{"batchItemFailures": []any{map[string]any{"itemIdentifier": secret}}}, nil
+				}
+				f := scenario.Start(t, scenario.Options{
+					Process: names, Parameters: merged(map[string]string{"RedactErrors": "true", "MaxReceiveCount": "2", "BackoffMaxSeconds": "1"}, parameters),
+				})
+				defer f.Close()
+				f.Send("hello")
+				f.UntilDone(30 * time.Minute)
+				assert.Contains(t, items(t, f), "names the unknown message redacted (SHA-256 ")
+				assert.NotContains(t, items(t, f), secret)
+				assert.NotContains(t, logged(t, f), secret)
+				assert.NotContains(t, histories(t, f), secret)
+			})
+		})
+	}
+}
+
 // No text of a handler's error is kept where errors are redacted, though why and
 // how often it failed is.
 func TestRedactedErrors(t *testing.T) {

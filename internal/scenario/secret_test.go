@@ -37,6 +37,7 @@ func TestWhereBodiesAre(t *testing.T) {
 		"steps":                   {map[string]string{"Lane": "steps"}, places{history: true}, places{table: true, log: true, history: true}},
 		"steps, no bodies":        {map[string]string{"Lane": "steps", "BodiesInState": "never"}, places{}, places{table: true, history: true}},
 		"steps, redacted":         {map[string]string{"Lane": "steps", "RedactErrors": "true"}, places{}, places{}},
+		"callback, redacted":      {map[string]string{"Mode": "callback", "RedactErrors": "true"}, places{history: true}, places{log: true, history: true}},
 		"steps, duplicates known": {map[string]string{"Lane": "steps", "BodiesInState": "never", "DuplicateWindowSeconds": "600", "DuplicateKey": "$.order"}, places{}, places{table: true, history: true}},
 	} {
 		t.Run(name, func(t *testing.T) {

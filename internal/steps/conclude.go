@@ -83,6 +83,9 @@ func (in *SettleInput) conclude() {
 			maps.Copy(failures, message.MisspeltItems(pending, list))
 		}
 	}
+	if in.redact {
+		failures = failures.Redacted()
+	}
 	for i := range in.Messages {
 		m := &in.Messages[i]
 		if m.Outcome != Pending {

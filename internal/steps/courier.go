@@ -104,6 +104,9 @@ func (l *Lane) applyTransform(ctx context.Context, request string, in CourierInp
 	}
 	b.Reply = nil
 	result := handler.Result{Transformed: message.TransformReply(records, reply)}
+	if l.config.RedactErrors {
+		result.Failed = result.Failed.Redacted()
+	}
 	for id, f := range result.Failed {
 		f.Reason = "transform task: " + f.Reason
 		result.Failed[id] = f

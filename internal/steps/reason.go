@@ -41,6 +41,9 @@ func (e StateError) failure() message.Failure {
 		f.Reason = strings.TrimPrefix(e.Error+": "+message.Redact(e.Cause), ": ")
 	}
 	f.Retry(c.RetryAfterSeconds)
+	if e.redact {
+		f = f.Redacted()
+	}
 	return f
 }
 

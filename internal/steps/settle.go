@@ -37,6 +37,8 @@ type SettleInput struct {
 	Error    *StateError `json:"error"`
 	// Silence is the error of a task whose heartbeats stopped.
 	Silence *StateError `json:"silence"`
+	// redact keeps what a reply said out of what is told of it.
+	redact bool
 }
 
 // Settled is what the next poll starts from.
@@ -49,8 +51,9 @@ type Settled struct {
 // and keeps the reasons. It can be repeated. That the worker was relieved
 // meanwhile changes nothing here: the next poll finds out.
 func (l *Lane) Settle(ctx context.Context, in SettleInput) (Settled, error) {
+	in.redact = l.config.RedactErrors
 	if in.Error != nil {
-		in.Error.redact = l.config.RedactErrors
+		in.Error.redact = in.redact
 	}
 	in.conclude()
 	counts, err := l.settle(ctx, in)
