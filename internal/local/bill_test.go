@@ -127,6 +127,19 @@ func TestBill(t *testing.T) {
 			}
 			r.pass(time.Minute)
 		}, map[price.Item]float64{price.Transition: 4, price.ExpressRequest: 1, price.ExpressTime: 2.0 / 16}},
+		"a trace an execution of a traced state machine": {func(t *testing.T, r account) {
+			client := sfn.NewFromConfig(r.Config())
+			m, err := client.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{
+				Name: aws.String("traced"), RoleArn: aws.String("arn:aws:iam::123456789012:role/r"), TracingConfiguration: &sfntypes.TracingConfiguration{Enabled: true},
+				Definition: aws.String(`{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}`),
+			})
+			require.NoError(t, err)
+			for range 2 {
+				_, err = client.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: m.StateMachineArn})
+				require.NoError(t, err)
+			}
+			r.pass(time.Second)
+		}, map[price.Item]float64{price.Transition: 2, price.Trace: 2}},
 		"own events by 64 KB": {func(t *testing.T, r account) {
 			client := eventbridge.NewFromConfig(r.Config())
 			var entries []ebtypes.PutEventsRequestEntry
@@ -158,6 +171,30 @@ func TestBill(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Services ask KMS once in five minutes for each caller and resource.
+func TestBillOfKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, err := local.Start(local.Options{})
+		require.NoError(t, err)
+		client := sqs.NewFromConfig(r.Config())
+		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q"), Attributes: map[string]string{"KmsMasterKeyId": "arn:aws:kms:us-east-1:123456789012:key/k"}})
+		require.NoError(t, err)
+		for range 2 {
+			for range 3 {
+				_, err = client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: out.QueueUrl, MessageBody: aws.String("hello")})
+				require.NoError(t, err)
+			}
+			_, err = client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: out.QueueUrl})
+			require.NoError(t, err)
+			time.Sleep(5 * time.Minute)
+		}
+		// GenerateDataKey and Decrypt, twice.
+		assert.Equal(t, 4.0, r.Bill().Sum(price.KeyRequest))
+		require.NoError(t, r.Close())
+		time.Sleep(10 * time.Minute)
+	})
 }
 
 func names(items map[price.Item]float64) []string {

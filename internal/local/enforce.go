@@ -16,6 +16,7 @@ func (r *Runtime) enforce() {
 		ObjectExists: r.S3.Exists,
 		TaskRoles:    func(family string) []string { return r.options.Jobs.Roles[family] },
 		Key:          r.keyOf,
+		KeyUsed:      new(keys).bill(r.Router),
 		Expression:   r.expression,
 	}, r.options.IAM)
 	if r.options.IAM.Off {

@@ -32,6 +32,9 @@ type Resources struct {
 	// Key is the KMS key that encrypts a resource: a queue, a table or a bucket.
 	// Empty for none of the account's own.
 	Key func(arn string) string
+	// KeyUsed is told that a service may use the key of a resource for a call, by an
+	// action of KMS. Nil tells nobody.
+	KeyUsed func(call api.Call, arn, action string)
 	// Expression is how a template names a resource: "!GetAtt Queue.Arn". Empty for
 	// a resource of no stack.
 	Expression func(arn string) string
@@ -132,6 +135,9 @@ func (a *Authorizer) authorize(call api.Call) error {
 		}
 		if !d.Allowed {
 			return a.deny(Denial{Call: call, Role: who.role, Requester: d.Requester, Action: n.action, Resource: n.resource, Why: d.Why})
+		}
+		if a.resources.KeyUsed != nil && n.encrypts != "" {
+			a.resources.KeyUsed(call, n.encrypts, n.action)
 		}
 	}
 	if q.missing != "" {

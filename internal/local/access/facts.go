@@ -10,6 +10,9 @@ type need struct {
 	action, resource string
 	// with are condition keys of its own, in lower case.
 	with map[string][]string
+	// encrypts is the resource that the key of an action of KMS encrypts. Empty for
+	// all else.
+	encrypts string
 }
 
 // fact adds what a call needs.

@@ -46,7 +46,7 @@ func (q *asked) encrypted(call api.Call, needs []need) []need {
 			continue
 		}
 		for _, action := range actions {
-			needs = append(needs, need{action: action, resource: key, with: via})
+			needs = append(needs, need{action: action, resource: key, with: via, encrypts: n.resource})
 		}
 	}
 	return needs

@@ -124,13 +124,19 @@ func (x *execution) finish(end status, output any, f *failure, previous int64) b
 	return true
 }
 
-// bill bills an Express execution when it has ended: a request, and the time by
+// bill bills a traced execution's trace, of which X-Ray keeps the first of each
+// second and some of the others: they are all billed here, for fleets start few.
+// Of an Express execution that has ended it bills a request, and the time by
 // 100 ms and 64 MB. AWS counts 50 MB, the definition, and the data of the
 // branches and iterations that run at once: with the limits of a definition and
 // of state that is 64 MB unless more than ten of them are full.
 //
 // https://aws.amazon.com/step-functions/pricing/
+// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html
 func (x *execution) bill() {
+	if x.revision.tracingOrOff().Enabled {
+		x.service.router.Bill(api.Usage{Item: price.Trace, Quantity: 1, Resource: x.machine.arn})
+	}
 	if !x.machine.express {
 		return
 	}
