@@ -15,31 +15,10 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	fleet "github.com/musterq/muster/cloudformation"
+	"github.com/musterq/muster/internal/local/access"
 )
 
 var update = flag.Bool("update", false, "write the table of roles in docs/security.md anew")
-
-// everywhere are the actions that AWS lets be allowed on every resource only, with
-// the page that says so.
-var everywhere = map[string]string{
-	// Composite alarms are told of to who may describe all.
-	"cloudwatch:DescribeAlarms": "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
-	"batch:DescribeJobs":        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html",
-
-	"states:SendTaskHeartbeat": stepFunctionsActions, "states:SendTaskSuccess": stepFunctionsActions, "states:SendTaskFailure": stepFunctionsActions,
-
-	"logs:CreateLogDelivery": logDelivery, "logs:GetLogDelivery": logDelivery, "logs:UpdateLogDelivery": logDelivery,
-	"logs:DeleteLogDelivery": logDelivery, "logs:ListLogDeliveries": logDelivery, "logs:PutResourcePolicy": logDelivery,
-	"logs:DescribeResourcePolicies": logDelivery, "logs:DescribeLogGroups": logDelivery,
-
-	"xray:PutTraceSegments": xrayActions, "xray:PutTelemetryRecords": xrayActions, "xray:GetSamplingRules": xrayActions, "xray:GetSamplingTargets": xrayActions,
-}
-
-const (
-	stepFunctionsActions = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html"
-	logDelivery          = "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html"
-	xrayActions          = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html"
-)
 
 // purposes say why a fleet's roles have an action, by its name or its service's.
 var purposes = map[string]string{
@@ -199,10 +178,11 @@ func wide(all []allowed) []string {
 	var found []string
 	for _, a := range all {
 		for _, action := range a.actions {
+			_, forced := access.Everywhere(action)
 			switch {
 			case strings.Contains(action, "*"):
 				found = append(found, a.role+": "+action+" is more than one action")
-			case slices.Contains(a.resources, "*") && everywhere[action] == "":
+			case slices.Contains(a.resources, "*") && !forced:
 				found = append(found, a.role+": "+action+" is allowed on every resource")
 			}
 		}

@@ -5,20 +5,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-)
 
-// everywhere are the actions that AWS allows for all resources or none.
-// https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-var everywhere = []string{
-	// Log delivery of state machines.
-	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
-	"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
-	// By a task token, which names no resource.
-	"states:SendTaskHeartbeat", "states:SendTaskSuccess", "states:SendTaskFailure",
-	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
-	"cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData", "cloudwatch:GetMetricData",
-	"ecs:DescribeTasks", "ecs:StopTask", "batch:DescribeJobs", "batch:TerminateJob", "lambda:GetAccountSettings",
-}
+	"github.com/musterq/muster/internal/local/access"
+)
 
 // Wide finds the statements of a template that allow an action on everything, or
 // every action of a service, though AWS lets it be said more narrowly.
@@ -42,22 +31,13 @@ func Wide(template []byte) ([]*Fault, error) {
 				continue
 			}
 			for _, action := range scalars(statement["Action"]) {
-				if !forced(action.Value) {
+				if _, forced := access.Everywhere(action.Value); !forced {
 					found = append(found, &Fault{Line: action.Line, Message: "a role may do " + action.Value + " to everything: name the resources"})
 				}
 			}
 		}
 	})
 	return found, nil
-}
-
-func forced(action string) bool {
-	for _, a := range everywhere {
-		if strings.EqualFold(a, action) {
-			return true
-		}
-	}
-	return false
 }
 
 // walk visits all mappings.
