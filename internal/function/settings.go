@@ -29,8 +29,17 @@ func (s *settings) err() error {
 	return fmt.Errorf("the function's environment, which cloudformation/fleet.yaml sets: %w", errors.Join(s.errs...))
 }
 
+// added are the variables that the release before does not set, and what they would
+// be there: CloudFormation changes a function's code and its environment one after
+// the other, and in between the code may be newer than the environment.
+// https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
+var added = map[string]string{"PUMP_MEMORY": "512", "REDACT_ERRORS": "false", "MONTHLY_BUDGET": "0", "HANDLER_MEMORY": "128"}
+
 func (s *settings) text(name string) string {
 	value, ok := s.lookup(name)
+	if !ok {
+		value, ok = added[name]
+	}
 	if !ok || value == "" {
 		s.errs = append(s.errs, fmt.Errorf("%s is missing", name))
 	}

@@ -2,6 +2,7 @@ package function
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -145,14 +146,14 @@ func TestErrorsNameEveryVariable(t *testing.T) {
 	every := []string{
 		"FLEET", "TABLE", "BUCKET", "QUEUE_ARN", "FIFO", "LANE", "TARGET", "MODE", "TRANSFORM_MODE",
 		"HEARTBEAT_SECONDS", "BATCH_SIZE", "BATCHING_WINDOW_SECONDS", "IDLE_SECONDS", "UNMATCHED", "MAX_RECEIVE_COUNT",
-		"BACKOFF_BASE_SECONDS", "BACKOFF_FACTOR", "BACKOFF_MAX_SECONDS", "DUPLICATE_WINDOW_SECONDS", "DUPLICATE_KEY", "BODIES_IN_STATE", "PUMP_MEMORY", "REDACT_ERRORS",
+		"BACKOFF_BASE_SECONDS", "BACKOFF_FACTOR", "BACKOFF_MAX_SECONDS", "DUPLICATE_WINDOW_SECONDS", "DUPLICATE_KEY", "BODIES_IN_STATE",
 		"PROCESS_TIMEOUT_SECONDS",
 	}
 	for name, want := range map[string][]string{
 		"autoscaler": slices.Concat(every, []string{
 			"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP",
 			"MAX_CONCURRENCY", "PARALLELISM", "MIN_WORKERS", "MESSAGES_PER_WORKER", "DRAIN_WITHIN_SECONDS", "MAX_AGE_SECONDS",
-			"LAMBDA_CONCURRENCY", "LAMBDA_RESERVE", "STEP_LIMIT", "SCALE_IN_HOLD_SECONDS", "MONTHLY_BUDGET", "HANDLER_MEMORY",
+			"LAMBDA_CONCURRENCY", "LAMBDA_RESERVE", "STEP_LIMIT", "SCALE_IN_HOLD_SECONDS",
 			"LIVENESS_SECONDS", "WORKER_STATE_MACHINE", "WORKER_REVISION",
 		}),
 		"poll": slices.Concat(every, []string{"JOB_LAUNCH_TYPE", "JOB_PUBLIC_IP", "WORKER_STATE_MACHINE"}),
@@ -187,9 +188,9 @@ func TestSettingsThatCannotWork(t *testing.T) {
 	}
 }
 
-// environments are the names of the variables that the template gives each
+// environments are the names of the variables that a template gives each
 // function, by the folder of its code.
-func environments(t *testing.T) map[string][]string {
+func environments(t *testing.T, text []byte) map[string][]string {
 	t.Helper()
 	var template struct {
 		Resources map[string]struct {
@@ -202,7 +203,7 @@ func environments(t *testing.T) map[string][]string {
 			} `yaml:"Properties"`
 		} `yaml:"Resources"`
 	}
-	require.NoError(t, yaml.Unmarshal(cloudformation.Fleet, &template))
+	require.NoError(t, yaml.Unmarshal(text, &template))
 	all := map[string][]string{}
 	for _, r := range template.Resources {
 		if r.Type == "AWS::Lambda::Function" {
@@ -213,7 +214,7 @@ func environments(t *testing.T) map[string][]string {
 }
 
 func TestTheTemplateSetsWhatEachFunctionReads(t *testing.T) {
-	templates := environments(t)
+	templates := environments(t, cloudformation.Fleet)
 	assert.Equal(t, slices.Sorted(maps.Keys(wires)), slices.Sorted(maps.Keys(templates)))
 	for name, names := range templates {
 		t.Run(name, func(t *testing.T) {
@@ -236,6 +237,26 @@ func TestTheTemplateSetsWhatEachFunctionReads(t *testing.T) {
 			}
 			assert.Empty(t, unread, "the function has no use for them")
 		})
+	}
+}
+
+// While a stack changes, code may run in the environment of the release before, and
+// that release's code in this one's.
+func TestTheReleaseBeforeSetsEnough(t *testing.T) {
+	text, err := os.ReadFile("../upgrade/testdata/fleet.yaml")
+	require.NoError(t, err)
+	now, before := environments(t, cloudformation.Fleet), environments(t, text)
+	set := map[string]bool{}
+	for name, names := range before {
+		variables := map[string]string{}
+		for _, variable := range names {
+			assert.Contains(t, now[name], variable, "the code before reads it")
+			variables[variable], set[variable] = values[variable], true
+		}
+		assert.NoError(t, wires[name](in(variables)), name)
+	}
+	for variable := range added {
+		assert.False(t, set[variable], "the release before sets %s: it need not be among what was added", variable)
 	}
 }
 
