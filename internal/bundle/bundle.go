@@ -6,6 +6,7 @@ package bundle
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -114,6 +115,15 @@ func Functions(template []byte) ([]string, error) {
 		}
 	}
 	return paths, err
+}
+
+// Parameters are the names of a template's parameters, in alphabetical order.
+func Parameters(template []byte) ([]string, error) {
+	var document struct {
+		Parameters map[string]yaml.Node `yaml:"Parameters"`
+	}
+	err := decode(template, &document)
+	return slices.Sorted(maps.Keys(document.Parameters)), err
 }
 
 // place is where a template names a local path.

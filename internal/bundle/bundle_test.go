@@ -107,6 +107,14 @@ func TestPackRefuses(t *testing.T) {
 	assert.EqualError(t, err, "template line 5: ../build/pump: unexpected EOF")
 }
 
+func TestParameters(t *testing.T) {
+	names, err := Parameters([]byte("Parameters: {B: {Type: String, Default: !Nonsense x}, A: {Type: Number}}"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"A", "B"}, names)
+	_, err = Parameters([]byte("Parameters: ["))
+	assert.ErrorContains(t, err, "read the template: yaml: ")
+}
+
 // The code's version is that of the functions and the template, not of the
 // definitions.
 func TestCodeVersion(t *testing.T) {
