@@ -25,9 +25,9 @@ const (
 	longPoll = 20.0
 	// shift of the stream lane, in seconds.
 	shift = 14 * 60.0
-	// A tick takes about a second, half of it in its function; a poll that finds
-	// messages and a settling take a tenth.
-	tickTakes, assessTakes, callTakes = 1.0, 0.5, 0.1
+	// A tick takes about a fifth of a second, half of it in its function; a poll that
+	// finds messages and a settling take a tenth.
+	tickTakes, assessTakes, callTakes = 0.2, 0.1, 0.1
 )
 
 // pumpGB is the memory of a fleet's pump in GB.
@@ -50,9 +50,9 @@ func RatesFor(s fleet.Settings, p scale.Policy, handlerMemory int) scale.Rates {
 	}
 	write, read := price.DynamoDBWrite.Dollars, price.DynamoDBRead.Dollars
 	r := scale.Rates{
-		// The record is a write, the memory two; depth is a request.
+		// The record is a write, the memory another; depth is a request.
 		Tick: price.ExpressRequest.Dollars + tickTakes*expressGB*price.ExpressTime.Dollars +
-			price.LambdaRequest.Dollars + assessTakes*AssessMemory*lambda + sqs + 3*write + 4*read,
+			price.LambdaRequest.Dollars + assessTakes*AssessMemory*lambda + sqs + 2*write + 5*read,
 		// A receive and a delete.
 		Event: 2 * sqs,
 	}

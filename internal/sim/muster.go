@@ -215,9 +215,9 @@ func (m Muster) bill(e *engine) []Line {
 		priced("Lambda: workers, invocations", own, "invocations", priceInvocation),
 		priced("Lambda: workers, time", ownTime, "GB-s", priceGBSecond),
 		priced("Step Functions: workers", transitions, "transitions", priceTransition),
-		// The record of a tick is a write, what it remembers two.
-		priced("DynamoDB: registry", writes+3*ticks, "writes", priceWrite),
-		priced("DynamoDB: registry", ticks*4+live/60/4, "reads", priceRead),
+		// The record of a tick is a write, what it remembers another.
+		priced("DynamoDB: registry", writes+2*ticks, "writes", priceWrite),
+		priced("DynamoDB: registry", ticks*5+live/60/4, "reads", priceRead),
 		priced("Step Functions: ticks", ticks, "Express requests", priceExpress),
 		priced("Step Functions: ticks", ticks*0.2*64/1024, "Express GB-s", priceExpressGBSecond),
 		priced("Lambda: ticks, invocations", ticks, "invocations", priceInvocation),
