@@ -1,5 +1,3 @@
-//go:build linux && amd64
-
 package upgrade
 
 import (
@@ -7,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -23,6 +23,13 @@ import (
 // bucket has the code of both releases.
 const bucket = "artifacts"
 
+// root is the checkout.
+const root = "../.."
+
+// architecture of this machine, as Lambda names it. Functions of the previous
+// release are kept for x86_64; for others they are built from its tag.
+var architecture = bundle.ArchitectureOf(runtime.GOARCH)
+
 // machines are the names of the state machines' definitions.
 var machines = []string{"autoscaler.asl.json", "worker.asl.json"}
 
@@ -33,26 +40,48 @@ func previous(t *testing.T) *bundle.Bundle {
 	for _, name := range machines {
 		definitions[name] = read(t, filepath.Join("testdata", name))
 	}
-	// Its functions are kept for the machines that run the tests.
-	template := strings.ReplaceAll(string(read(t, "testdata/fleet.yaml")), "Architectures: [arm64]", "Architectures: [x86_64]")
-	return pack(t, []byte(template), unpack(t, "testdata/functions.tar.zst"), definitions)
+	// It knew one architecture.
+	template := strings.ReplaceAll(string(read(t, "testdata/fleet.yaml")), "Architectures: [arm64]", "Architectures: ["+string(architecture)+"]")
+	executables := unpack(t, "testdata/functions.tar.zst")
+	if architecture != bundle.X8664 {
+		executables = rebuild(t)
+	}
+	return pack(t, []byte(template), executables, definitions)
 }
 
-// current is this release, built as muster deploy builds it.
-func current(t *testing.T) *bundle.Bundle {
+// rebuild builds the functions of the previous release for this machine.
+func rebuild(t *testing.T) map[string][]byte {
+	t.Helper()
+	checkout := t.TempDir()
+	tag := strings.TrimSpace(string(read(t, "testdata/TAG")))
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `git archive "$1" | tar -x -C "$2"`, "sh", tag, checkout)
+	cmd.Dir = root
+	output, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	return build(t, checkout, read(t, "testdata/fleet.yaml"))
+}
+
+// build builds the functions that a template names.
+func build(t *testing.T, checkout string, template []byte) map[string][]byte {
 	t.Helper()
 	folder := t.TempDir()
-	root, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	require.NoError(t, bundle.Build(t.Context(), root, folder, bundle.X8664))
-	paths, err := bundle.Functions(embedded.Fleet)
+	require.NoError(t, bundle.Build(t.Context(), checkout, folder, architecture))
+	paths, err := bundle.Functions(template)
 	require.NoError(t, err)
 	executables := map[string][]byte{}
 	for _, p := range paths {
 		executables[path.Base(p)] = read(t, filepath.Join(folder, path.Base(p)))
 	}
+	return executables
+}
+
+// current is this release, built as muster deploy builds it.
+func current(t *testing.T) *bundle.Bundle {
+	t.Helper()
+	checkout, err := filepath.Abs(root)
+	require.NoError(t, err)
 	definitions := map[string][]byte{"autoscaler.asl.json": []byte(asl.Autoscaler), "worker.asl.json": []byte(asl.Worker)}
-	return pack(t, embedded.Fleet, executables, definitions)
+	return pack(t, embedded.Fleet, build(t, checkout, embedded.Fleet), definitions)
 }
 
 func pack(t *testing.T, template []byte, executables, definitions map[string][]byte) *bundle.Bundle {

@@ -1,5 +1,3 @@
-//go:build linux && amd64
-
 package upgrade
 
 import (
@@ -104,6 +102,8 @@ type fleet struct {
 	mu sync.Mutex
 	// sent and handled are messages' IDs.
 	sent, handled map[string]int
+	// tasks are the tokens of tasks that were begun, by their messages' IDs.
+	tasks         map[string]string
 	running, peak int
 }
 
@@ -111,7 +111,7 @@ type fleet struct {
 // of a release.
 func (a *account) newFleet(t *testing.T, name string, release *bundle.Bundle, takes time.Duration, parameters map[string]string) *fleet {
 	t.Helper()
-	f := &fleet{T: t, account: a, name: name, sent: map[string]int{}, handled: map[string]int{}, parameters: map[string]string{
+	f := &fleet{T: t, account: a, name: name, sent: map[string]int{}, handled: map[string]int{}, tasks: map[string]string{}, parameters: map[string]string{
 		"ProcessHandler": a.Account.ARN("lambda", "function:"+name+"-process"), "ProcessTimeoutSeconds": "20",
 		"MaxConcurrency": "4", "Parallelism": "2", "MinWorkers": "2", "MessagesPerWorker": "10",
 	}}
@@ -127,11 +127,22 @@ func (a *account) newFleet(t *testing.T, name string, release *bundle.Bundle, ta
 	return f
 }
 
-// handle is the handler: it counts who runs, and what it has done.
+// handle is the handler: it counts who runs, and what it has done. A task it only
+// begins.
 func (f *fleet) handle(ctx context.Context, payload []byte, takes time.Duration) error {
 	var event message.Event
-	if err := json.Unmarshal(payload, &event); err != nil {
+	var task struct {
+		Token string `json:"taskToken"`
+	}
+	if err := errors.Join(json.Unmarshal(payload, &event), json.Unmarshal(payload, &task)); err != nil {
 		return err
+	}
+	if task.Token != "" {
+		f.count(1)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.tasks[event.Records[0].MessageID] = task.Token
+		return nil
 	}
 	f.count(1)
 	defer f.count(-1)
@@ -188,12 +199,59 @@ func (f *fleet) deploy(release *bundle.Bundle, more map[string]string) {
 	maps.Copy(parameters, more)
 	set, err := f.stacks.Propose(f.Context(), rollout.Request{Stack: f.name, TemplateURL: f.store.URL(release.Template.Key), Parameters: parameters})
 	require.NoError(f, err)
+	before := f.stack
 	f.stack, err = set.Apply(f.Context(), func(e rollout.Event) {
 		if e.Failed() {
 			f.blame("stack %s: %+v", f.name, e)
 		}
 	})
 	require.NoError(f, err)
+	if before != nil {
+		for _, keeper := range []string{"QueueUrl", "DeadLetterQueueUrl", "TableName", "BucketName"} {
+			require.Equal(f, before.Output(keeper), f.stack.Output(keeper), "%s is another", keeper)
+		}
+	}
+}
+
+// work keeps all tasks alive that were begun until the context ends, and then
+// reports that they and all that come succeeded, until none is left.
+func (f *fleet) work(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for ctx.Err() == nil || f.left() > 0 {
+		select {
+		case <-ticker.C:
+		case <-f.Context().Done():
+			return f.Context().Err()
+		}
+		f.mu.Lock()
+		tasks := maps.Clone(f.tasks)
+		f.mu.Unlock()
+		for id, token := range tasks {
+			if ctx.Err() == nil {
+				if _, err := f.states.SendTaskHeartbeat(context.WithoutCancel(ctx), &sfn.SendTaskHeartbeatInput{TaskToken: &token}); err != nil {
+					return err
+				}
+				continue
+			}
+			f.count(-1)
+			if _, err := f.states.SendTaskSuccess(context.WithoutCancel(ctx), &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String("{}")}); err != nil {
+				return err
+			}
+			f.mu.Lock()
+			f.handled[id]++
+			delete(f.tasks, id)
+			f.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// begun is how many tasks run.
+func (f *fleet) begun() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.tasks)
 }
 
 // send sends ten messages each time and wakes the fleet, until the context ends: so

@@ -1,5 +1,3 @@
-//go:build linux && amd64
-
 package upgrade
 
 import (
@@ -43,20 +41,39 @@ func TestThereAndBack(t *testing.T) {
 				defer stop()
 
 				f.until("workers of the previous release are busy", func() bool { return f.done() > 50 && len(f.workers()) == 2 })
-				f.change("this release", now, map[string]string{"Architecture": "x86_64", "CodeVersion": now.CodeVersion})
+				f.change("this release", now, map[string]string{"Architecture": string(architecture), "CodeVersion": now.CodeVersion})
 				// The previous release knows no versions of functions, and its roles may
 				// call none: nobody must run them when it comes.
-				f.change("this release without versions", now, map[string]string{"Architecture": "x86_64"})
+				f.change("this release without versions", now, map[string]string{"Architecture": string(architecture)})
 				f.change("the previous release", before, nil)
 
 				stop()
 				f.until("all are handled", func() bool { return f.left() == 0 })
-				require.NoError(t, f.registry.DrainAll(t.Context(), registry.Directive{Who: "the test", At: registry.At(time.Now())}))
-				require.NoError(t, f.wake(t.Context()))
-				f.until("all are home", func() bool { return len(f.workers()) == 0 })
-				f.sound()
+				f.finish()
 			})
 		}
+		t.Run("tasks", func(t *testing.T) {
+			t.Parallel()
+			f := a.newFleet(t, "tasks", before, 0, map[string]string{
+				"Lane": "steps", "Mode": "callback", "Parallelism": "1", "MaxConcurrency": "2", "ProcessTimeoutSeconds": "3600", "HeartbeatSeconds": "120",
+			})
+			once, enough := context.WithCancel(t.Context())
+			enough()
+			require.NoError(t, f.send(once, time.Hour))
+			working, end := context.WithCancel(t.Context())
+			var worker errgroup.Group
+			worker.Go(func() error { return f.work(working) })
+			f.until("two tasks run", func() bool { return f.begun() == 2 })
+			// Nobody hands over who has a task.
+			f.deploy(now, map[string]string{"Architecture": string(architecture), "CodeVersion": now.CodeVersion})
+			require.NoError(t, f.wake(t.Context()))
+			f.deploy(before, nil)
+			require.NoError(t, f.wake(t.Context()))
+			end()
+			f.until("all are handled", func() bool { return f.left() == 0 })
+			require.NoError(t, worker.Wait())
+			f.finish()
+		})
 	})
 	assert.Empty(t, a.blamed())
 }
@@ -72,9 +89,14 @@ func (f *fleet) change(what string, release *bundle.Bundle, parameters map[strin
 	f.until("messages are handled by "+what, func() bool { return f.done() > done+50 })
 }
 
-// sound says what must hold of a fleet in the end.
-func (f *fleet) sound() {
+// finish sends the workers home and says what must hold of a fleet in the end.
+func (f *fleet) finish() {
 	f.Helper()
+	by := registry.Directive{Who: "the test", At: registry.At(time.Now())}
+	require.NoError(f, f.registry.Pause(f.Context(), by))
+	require.NoError(f, f.registry.DrainAll(f.Context(), by))
+	require.NoError(f, f.wake(f.Context()))
+	f.until("all are home", func() bool { return len(f.workers()) == 0 })
 	f.mu.Lock()
 	f.Logf("fleet %s: %d messages, %d of them handled more than once, %d handlers at once", f.name, len(f.sent), repeated(f.handled), f.peak)
 	assert.LessOrEqual(f, f.peak, f.maximum, "fleet %s: the cap", f.name)
