@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -64,10 +63,8 @@ func TestWhereBodiesAre(t *testing.T) {
 // items are all that the registry's table has.
 func items(t *testing.T, f *scenario.Fleet) string {
 	t.Helper()
-	out, err := dynamodb.NewFromConfig(f.Config()).Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(f.Output("TableName"))})
-	require.NoError(t, err)
 	var all strings.Builder
-	for _, item := range out.Items {
+	for _, item := range scan(t, f) {
 		for name, value := range item {
 			fmt.Fprintf(&all, "%s %#v\n", name, value)
 		}
