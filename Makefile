@@ -5,6 +5,7 @@ HOST      := build/local
 GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 BENCH     := ^Benchmark
 SCHEDULES := 100000
+AWS       := aws
 
 # Functions are built the same everywhere: no paths, no revision, no C, no RPC
 # protocol that provided.al2023 does not speak.
@@ -26,17 +27,17 @@ package: $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions for Lambda (lin
 .PHONY: deploy
 deploy: package ## Deploy FLEET with the AWS CLI, through BUCKET: PARAMS='ProcessHandler=ARN MaxConcurrency=20'.
 	@test -n '$(FLEET)' -a -n '$(BUCKET)' || { echo "make deploy: set FLEET and BUCKET"; exit 2; }
-	aws cloudformation package --template-file cloudformation/fleet.yaml --s3-bucket '$(BUCKET)' --s3-prefix code --output-template-file build/fleet.yaml
-	aws cloudformation deploy --template-file build/fleet.yaml --stack-name '$(FLEET)' --s3-bucket '$(BUCKET)' --s3-prefix code \
+	$(AWS) cloudformation package --template-file cloudformation/fleet.yaml --s3-bucket '$(BUCKET)' --s3-prefix code --output-template-file build/fleet.yaml
+	$(AWS) cloudformation deploy --template-file build/fleet.yaml --stack-name '$(FLEET)' --s3-bucket '$(BUCKET)' --s3-prefix code \
 		--capabilities CAPABILITY_IAM CAPABILITY_NAMED_IAM --tags 'muster:fleet=$(FLEET)' --no-fail-on-empty-changeset \
 		--parameter-overrides CodeVersion=$$(cat cloudformation/fleet.yaml $(FUNCTIONS:%=build/%/bootstrap) | sha256sum | cut -c1-16) $(PARAMS)
-	aws cloudformation describe-stacks --stack-name '$(FLEET)' --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text
+	$(AWS) cloudformation describe-stacks --stack-name '$(FLEET)' --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text
 
 .PHONY: destroy
 destroy: ## Delete the stack of FLEET with the AWS CLI. Pause it first: its workers are not waited for.
 	@test -n '$(FLEET)' || { echo "make destroy: set FLEET"; exit 2; }
-	aws cloudformation delete-stack --stack-name '$(FLEET)'
-	aws cloudformation wait stack-delete-complete --stack-name '$(FLEET)'
+	$(AWS) cloudformation delete-stack --stack-name '$(FLEET)'
+	$(AWS) cloudformation wait stack-delete-complete --stack-name '$(FLEET)'
 
 # Go knows best what is up to date.
 .PHONY: FORCE
@@ -48,8 +49,10 @@ $(HOST)/muster: FORCE
 $(HOST)/%/bootstrap: FORCE
 	go build -trimpath -o $@ ./functions/$*
 
+# The AWS CLI zips them with their times: the same code shall be the same zip.
 build/%/bootstrap: FORCE
 	$(LAMBDA_ENV) go build $(LAMBDA_FLAGS) -o $@ ./functions/$*
+	@touch -d @946684800 $@
 
 .PHONY: reproducible
 reproducible: package ## Check that another checkout with an empty build cache packages the same bytes.
