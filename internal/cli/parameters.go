@@ -97,20 +97,25 @@ func (p *parameters) check() error {
 			return usage(fmt.Errorf("--%s is for a fleet that is deployed: here the fleet makes its queue, for there is no other; leave it out", flagName(name)))
 		}
 	}
-	given := maps.Clone(p.values)
-	// The functions do not exist yet; their ARNs are not the user's to give.
-	given[processParameter] = "arn:aws:lambda:us-east-1:123456789012:function:process"
-	if p.get("Target") != "lambda" && given["JobArn"] == "" {
-		given["JobArn"] = "arn:aws:states:us-east-1:123456789012:stateMachine:" + jobName
-	}
 	var errs []error
-	for _, v := range p.template.Check(given) {
+	for _, v := range p.template.Check(p.assumed()) {
 		errs = append(errs, p.explain(v))
 	}
 	if len(errs) > 0 {
 		return usage(errors.Join(errs...))
 	}
 	return nil
+}
+
+// assumed are the parameters with what is not the user's to give: the ARNs of
+// functions that do not exist yet.
+func (p *parameters) assumed() map[string]string {
+	given := maps.Clone(p.values)
+	given[processParameter] = "arn:aws:lambda:us-east-1:123456789012:function:process"
+	if p.get("Target") != "lambda" && given["JobArn"] == "" {
+		given["JobArn"] = "arn:aws:states:us-east-1:123456789012:stateMachine:" + jobName
+	}
+	return given
 }
 
 // explain names the flag of a violation, and the values that it allows.

@@ -15,6 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/musterq/muster/internal/local/api"
+	"github.com/musterq/muster/internal/local/cloudformation"
+	"github.com/musterq/muster/internal/price"
 	"github.com/musterq/muster/internal/sim"
 )
 
@@ -47,12 +50,12 @@ For a queue whose rate changes try muster simulate.`,
 	flags.StringVar(&o.rate, "rate", "", "messages that arrive: 5000/s, 300/m or 20/h")
 	flags.DurationVar(&o.p99, "p99", 30*time.Second, "by when 99 of 100 messages shall be with their handler")
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
-	if err := o.addFlags(all); err != nil {
+	if err := o.addFlags(all, "AlarmTopicArn", "Dashboard", "WakeAlarm"); err != nil {
 		c.RunE = func(*cobra.Command, []string) error { return err }
 		return c
 	}
 	// What a plan finds out, or needs not, is no flag.
-	for _, name := range []string{"duration", "durations", "per-event", "handler-memory", "failures", "seed", "start-latency", "poll-latency", "settle-latency", "cold-start", "mode", "target", "lane", "batch-size", "process-timeout-seconds", "lambda-reserve"} {
+	for _, name := range []string{"duration", "durations", "per-event", "handler-memory", "failures", "seed", "start-latency", "poll-latency", "settle-latency", "cold-start", "mode", "target", "lane", "batch-size", "process-timeout-seconds", "lambda-reserve", "monthly-budget", "alarm-topic-arn", "dashboard", "wake-alarm"} {
 		flags.AddFlag(all.Lookup(name))
 	}
 	flags.BoolVar(&o.account, "account", false, "ask AWS for the account's Lambda concurrency, rather than take it for 1000")
@@ -74,8 +77,11 @@ func (o *planOptions) plan(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	m.Phase = 0
+	m.Phase, m.Policy.MonthlyBudget = 0, 0
 	wish := sim.Wish{Rate: rate, Begin: o.p99, Reserve: o.number("LambdaReserve")}
+	if wish.Extras, err = o.extras(); err != nil {
+		return err
+	}
 	if wish.Concurrency, err = o.concurrency(ctx); err != nil {
 		return err
 	}
@@ -87,6 +93,40 @@ func (o *planOptions) plan(ctx context.Context, s *streams) error {
 		return printJSON(s.out, p)
 	}
 	return printPlan(s.out, p, o.p99)
+}
+
+// ownMetric are the alarms that look at a metric of the fleet's own, which costs
+// in hours in which the fleet does something.
+var ownMetric = map[string]bool{"StarvedAlarm": true, "OverBudgetAlarm": true, "AtCapAlarm": true}
+
+// extras are what the parameters ask for that costs by being there. Alarms look at
+// one metric each.
+func (m *model) extras() ([]sim.Line, error) {
+	made, err := cloudformation.Made(m.parameters.template, cloudformation.Options{
+		StackName: "plan", Parameters: m.parameters.assumed(), Account: &api.Account{ID: "123456789012", Region: "us-east-1", Partition: "aws"},
+	})
+	if err != nil {
+		return nil, usage(err)
+	}
+	counts := map[price.Item]float64{}
+	for _, r := range made {
+		switch r.Type {
+		case "AWS::CloudWatch::Alarm":
+			counts[price.Alarm]++
+			if ownMetric[r.LogicalID] {
+				counts[price.Metric]++
+			}
+		case "AWS::CloudWatch::Dashboard":
+			counts[price.Dashboard]++
+		}
+	}
+	var lines []sim.Line
+	for _, item := range []price.Item{price.Alarm, price.Metric, price.Dashboard} {
+		if n := counts[item]; n > 0 {
+			lines = append(lines, sim.Line{Name: item.Name, Quantity: n, Unit: item.Unit, Dollars: item.Of(n)})
+		}
+	}
+	return lines, nil
 }
 
 // concurrency asks for the account's, if that is wanted: nothing else of a plan

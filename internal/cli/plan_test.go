@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	fleetyaml "github.com/musterq/muster/cloudformation"
+	"github.com/musterq/muster/internal/local/cloudformation"
 	"github.com/musterq/muster/internal/sim"
 )
 
@@ -24,6 +26,38 @@ func TestPlan(t *testing.T) {
 	for _, part := range []string{"SETTING ", "QUOTA ", "Lambda: concurrent executions", " enough ", "A MONTH ", "\nall ", "99 of 100 messages are with their handler within ", "An event source mapping with the same handlers would cost about "} {
 		assert.Contains(t, out, part)
 	}
+}
+
+// Alarms and a dashboard are in the bill if they are asked for.
+func TestPlanOfExtras(t *testing.T) {
+	without := planned(t)
+	with := planned(t, "--alarm-topic-arn", "arn:aws:sns:us-east-1:123456789012:t", "--dashboard", "--wake-alarm", "--monthly-budget", "5")
+	quantities := map[string]float64{}
+	for _, l := range with.Lines {
+		quantities[l.Name] = l.Quantity
+	}
+	assert.InDelta(t, 7, quantities["CloudWatch: alarms"], 0)
+	assert.InDelta(t, 3, quantities["CloudWatch: own metrics"], 0)
+	assert.InDelta(t, 1, quantities["CloudWatch: dashboards"], 0)
+	assert.InDelta(t, without.Dollars+0.7+0.9+3, with.Dollars, 1e-9)
+	template, err := cloudformation.Parse("fleet.yaml", fleetyaml.Fleet)
+	require.NoError(t, err)
+	for _, r := range template.Resources {
+		if r.Type == "AWS::CloudWatch::Alarm" {
+			_, alarm, _ := strings.Cut(string(fleetyaml.Fleet), "\n  "+r.LogicalID+":\n")
+			_, namespace, _ := strings.Cut(alarm, "Namespace: ")
+			assert.Equal(t, strings.HasPrefix(namespace, "Muster\n"), ownMetric[r.LogicalID], r.LogicalID)
+		}
+	}
+}
+
+// planned is the plan for 100 messages a second.
+func planned(t *testing.T, args ...string) sim.Plan {
+	status, out, errs := mustered(t, t.TempDir(), "", append([]string{"plan", "--rate", "100/s", "--duration", "120ms", "--json"}, args...)...)
+	require.Equal(t, exitWell, status, errs)
+	var p sim.Plan
+	require.NoError(t, json.Unmarshal([]byte(out), &p))
+	return p
 }
 
 func TestPlanAsksForTheAccountsConcurrency(t *testing.T) {

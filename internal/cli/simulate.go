@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +62,8 @@ const (
 	usualStepsCall  = 100 * time.Millisecond
 )
 
-func (m *model) addFlags(flags *pflag.FlagSet) error {
+// addFlags adds those of a simulation, and of more of the template's parameters.
+func (m *model) addFlags(flags *pflag.FlagSet, more ...string) error {
 	flags.SortFlags = false
 	flags.StringVar(&m.fleet, "fleet", "", "the `FLEET` of muster.yaml whose parameters it has; flags win")
 	flags.StringVar(&m.duration, "duration", "", "how long the handlers take: 120ms, normal:MEAN,DEVIATION, lognormal:MEAN,DEVIATION or exponential:MEAN")
@@ -81,7 +83,7 @@ func (m *model) addFlags(flags *pflag.FlagSet) error {
 	}
 	m.parameters = p
 	for _, q := range p.template.Parameters {
-		if simulated[q.Name] {
+		if simulated[q.Name] || slices.Contains(more, q.Name) {
 			flags.AddFlag(all.Lookup(flagName(q.Name)))
 		}
 	}

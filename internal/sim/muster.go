@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/musterq/muster/internal/autoscaler"
+	"github.com/musterq/muster/internal/price"
 	"github.com/musterq/muster/internal/scale"
 )
 
@@ -189,6 +190,10 @@ func index(id string) int32 {
 	return int32(n)
 }
 
+// logged is how many bytes an invocation of Muster's own functions leaves in its
+// log: what Lambda itself says of it.
+const logged = 330.0
+
 // bill counts what the state machines of asl/ do, as they were metered
 // (internal/scenario/costs). A tick is taken to last 200 ms, half of it in its
 // function.
@@ -223,6 +228,7 @@ func (m Muster) bill(e *engine) []Line {
 		priced("Lambda: ticks, invocations", ticks, "invocations", priceInvocation),
 		priced("Lambda: ticks, time", ticks*0.1*autoscaler.AssessMemory, "GB-s", priceGBSecond),
 		priced("SQS: ticks", ticks, "requests", priceSQS),
+		priced("CloudWatch Logs: ingestion", (own+ticks)*logged/price.GB, "GB", priceLogs),
 	}
 }
 

@@ -17,6 +17,8 @@ type Wish struct {
 	Begin time.Duration
 	// Reserve of the account's Lambda concurrency that the fleet leaves free.
 	Reserve int
+	// Extras are lines of a month for what costs by being there.
+	Extras []Line
 	// Concurrency is the account's Lambda concurrency. Defaults to 1,000, what an
 	// account has unless it was raised.
 	Concurrency int
@@ -196,6 +198,9 @@ func plan(c Config, m Muster, w Wish, r Result) (Plan, error) {
 	var err error
 	if out.Lines, out.Dollars, err = monthly(c, m, r); err != nil {
 		return Plan{}, err
+	}
+	for _, l := range w.Extras {
+		out.Lines, out.Dollars = append(out.Lines, l), out.Dollars+l.Dollars
 	}
 	flight, transitions := 0, 0.0
 	for _, i := range r.Intervals {

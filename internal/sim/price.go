@@ -2,8 +2,8 @@ package sim
 
 import "github.com/musterq/muster/internal/price"
 
-// What a message costs to send is the same for every way and left out; so are
-// logs, network and what a Kubernetes cluster costs by itself.
+// What a message costs to send is the same for every way and left out; so are the
+// handlers' logs, network and what a Kubernetes cluster costs by itself.
 var (
 	priceSQS             = price.SQSRequest.Dollars
 	priceInvocation      = price.LambdaRequest.Dollars
@@ -16,6 +16,7 @@ var (
 	priceRead            = price.DynamoDBRead.Dollars
 	priceVCPUHour        = price.FargateVCPUHour.Dollars
 	priceGBHour          = price.FargateGBHour.Dollars
+	priceLogs            = price.LogIngestion.Dollars
 )
 
 // Line of a bill.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -104,8 +105,29 @@ func checkStackName(name string) error {
 	return nil
 }
 
+// Made are the resources whose conditions hold, in the order of the file.
+func Made(t *Template, o Options) ([]Resource, error) {
+	p, err := decided(t, o, stackID(o, 0))
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(t.Resources), func(r Resource) bool { return !p.holds(r.Condition) }), nil
+}
+
 // newPlan prepares the stack with the given ID.
 func newPlan(t *Template, o Options, id string) (*plan, error) {
+	p, err := decided(t, o, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.arrange(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// decided is a plan whose parameters, rules and conditions are known.
+func decided(t *Template, o Options, id string) (*plan, error) {
 	if err := checkStackName(o.StackName); err != nil {
 		return nil, err
 	}
@@ -136,9 +158,6 @@ func newPlan(t *Template, o Options, id string) (*plan, error) {
 		return nil, err
 	}
 	if err := p.decide(); err != nil {
-		return nil, err
-	}
-	if err := p.arrange(); err != nil {
 		return nil, err
 	}
 	return p, nil
