@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a command of a document may take.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // step is one command of a document and what the document shows below it.
 type step struct {

@@ -62,7 +62,7 @@ func TestCausesAreExplained(t *testing.T) {
 	require.Greater(t, len(causes), 20)
 	text := section(t, documents(t)["../../docs/operations.md"], "## Causes")
 	var explained []string
-	for _, m := range regexp.MustCompile("(?m)^\\| ([a-z ]+) \\|").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| ([a-z ]+) \|`).FindAllStringSubmatch(text, -1) {
 		explained = append(explained, m[1])
 	}
 	_, harmless, _ := strings.Cut(text, "\nOf the others, ")
