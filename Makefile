@@ -85,7 +85,7 @@ scaling: ## Try the scaling policies on ten traces and write docs/scaling.md.
 
 .PHONY: costs
 costs: ## Meter fleets in virtual time and write the tables of README.md and docs/costs.md.
-	go test ./internal/scenario/costs -run TestCosts -timeout 60m -update
+	go test ./internal/scenario/costs -run "TestCells|TestAims|TestIdle|TestTables" -timeout 90m -update
 
 # The linter's cache is the checkout's own: shared, it names the files of another.
 .PHONY: lint

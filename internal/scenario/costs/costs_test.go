@@ -3,18 +3,14 @@ package costs_test
 import (
 	"cmp"
 	"flag"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/musterq/muster/internal/local/meter"
-	"github.com/musterq/muster/internal/price"
 )
 
 var (
@@ -23,77 +19,11 @@ var (
 )
 
 const (
-	short = 100 * time.Millisecond
-	// oneShift of the stream lane with handlers' time-outs of a minute: what
-	// happens once a shift counts once.
-	oneShift = 13 * time.Minute
-	// monthly is a month of 30 days, with its 43,200 ticks, which are all alike.
+	// monthly is a month of 30 days, with its 43,200 ticks. A day of it is metered
+	// each time, all of it with -update.
 	monthly = 30 * 24 * time.Hour
+	daily   = 24 * time.Hour
 )
-
-// cell is one load of the table, and how long it is metered.
-type cell struct {
-	load
-	warm, over time.Duration
-}
-
-// cells are the loads of the table, with fleets as muster plan finds them: workers
-// that stay where the rate keeps them busy, and come and go where it does not.
-func cells() []cell {
-	var all []cell
-	for _, lane := range []string{"stream", "steps"} {
-		for _, rate := range []float64{0.1, 1, 50} {
-			c := cell{load: load{lane: lane, rate: rate, takes: short, batch: 10}, warm: 3 * time.Minute, over: time.Hour}
-			if rate == 50 {
-				c.warm, c.over = 2*time.Minute, oneShift
-				c.workers, c.places = map[string]int{"stream": 1, "steps": 2}[lane], map[string]int{"stream": 10, "steps": 1}[lane]
-			}
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// cheap cells are quick to meter.
-func (c cell) cheap() bool { return c.rate < 1 }
-
-// outcome of a cell in dollars per million messages.
-type outcome struct {
-	fleet, requests, handlers float64
-	// perEvent messages, and transitions a message.
-	perEvent, transitions float64
-	// mapping, provisioned and pipes are the published prices of the rivals for the
-	// same events: Pipes from one request an event to one a message.
-	mapping, provisioned, pipes, pipesMost float64
-}
-
-// meter a cell.
-func (c cell) meter(t *testing.T) outcome {
-	began := time.Now()
-	m := c.run(t, c.warm, c.over)
-	require.NotZero(t, m.messages)
-	fleet, handlers := m.bill.Of(meter.Fleet), m.bill.Of(meter.Handlers)
-	messages, events := float64(m.messages), handlers.Sum(price.LambdaRequest)
-	perMillion := func(dollars float64) float64 { return dollars / messages * 1e6 }
-	o := outcome{
-		fleet:    perMillion(fleet.Dollars()),
-		requests: perMillion(price.SQSRequest.Of(fleet.Sum(price.SQSRequest))), handlers: perMillion(handlers.Dollars()),
-		perEvent: messages / events, transitions: fleet.Sum(price.Transition) / messages,
-	}
-	// A mapping has five pollers at least, which ask every 20 seconds, and receives
-	// and deletes each event.
-	hour := c.rate * 3600 / 1e6 // million messages
-	o.mapping = price.SQSRequest.Of(1e6*2/o.perEvent) + price.SQSRequest.Of(5*180)/hour
-	pollers := max(2, c.rate/o.perEvent*(c.takes.Seconds()+0.03)/10, c.rate/o.perEvent/10)
-	o.provisioned = price.SQSRequest.Of(1e6*2/o.perEvent) + price.PollerHour.Of(pollers)/hour
-	o.pipes, o.pipesMost = o.mapping+price.PipesRequest.Of(1e6/o.perEvent), o.mapping+price.PipesRequest.Of(1e6)
-	t.Logf("%s: %d messages, %.1f an event, %d workers: fleet %.4f, of it SQS %.4f; handlers %.4f; %.3f transitions a message; took %s",
-		c.load, m.messages, o.perEvent, m.workers, o.fleet, o.requests, o.handlers, o.transitions, time.Since(began).Round(time.Millisecond))
-	if *lines {
-		show(t, m)
-	}
-	return o
-}
 
 func show(t *testing.T, m metered) {
 	for _, l := range m.bill.Of(meter.Fleet, meter.Handlers) {
@@ -109,7 +39,7 @@ func nameOf(l meter.Line) string {
 
 // idle is a fleet that nothing happens in.
 func idle(t *testing.T, over time.Duration) metered {
-	m := load{lane: "stream"}.run(t, 5*time.Minute, over)
+	m := load{lane: "stream"}.run(t, 0, 5*time.Minute, over)
 	if *lines {
 		show(t, m)
 	}
@@ -137,111 +67,111 @@ func idleLines(m metered) (rows []meter.Line, dollars float64) {
 	return rows, dollars
 }
 
-const (
-	readme = "../../../README.md"
-	page   = "../../../docs/costs.md"
-	begins = "<!-- Written by make costs. -->\n"
-	ends   = "<!-- End of what make costs writes. -->\n"
-)
-
-func document(t *testing.T, path string) (before, table, after string) {
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(text), begins)
-	require.True(t, ok, "%s has no place for the table", path)
-	table, after, ok = strings.Cut(rest, ends)
-	require.True(t, ok, "the table of %s has no end", path)
-	return before, table, after
+// aim is a figure that the lanes are held to.
+type aim struct {
+	name string
+	most float64
+	of   func(t *testing.T) float64
+	// quick ones are metered each time.
+	quick bool
 }
 
-func write(t *testing.T, path, table string) {
-	before, _, after := document(t, path)
-	require.NoError(t, os.WriteFile(path, []byte(before+begins+table+ends+after), 0o644))
-}
-
-// amount writes dollars to three figures, as far as there are cents.
-func amount(dollars float64) string {
-	switch {
-	case dollars >= 100:
-		return fmt.Sprintf("%.0f", dollars)
-	case dollars >= 10:
-		return fmt.Sprintf("%.1f", dollars)
-	case dollars >= 0.1:
-		return fmt.Sprintf("%.2f", dollars)
+// above is what a worker of the stream lane costs above its SQS requests, per
+// million messages at a rate.
+func above(rate float64) func(t *testing.T) float64 {
+	return func(t *testing.T) float64 {
+		c := cell{load: load{lane: "stream", rate: rate, takes: short, workers: 1, places: 10, batch: 10}, quiet: 2 * time.Minute, warm: time.Minute, over: oneShift, fleets: 1, whole: rate}
+		f := c.meter(t)
+		return f.Fleet - f.Requests
 	}
-	return fmt.Sprintf("%.3f", dollars)
 }
 
-// table of all cells: a row a way, a column a rate.
-func table(all []cell, outcomes []outcome) string {
-	var b strings.Builder
-	b.WriteString("| dollars per million messages | 0.1/s | 1/s | 50/s |\n|---|---:|---:|---:|\n")
-	row := func(name, lane string, value func(outcome) string) {
-		fmt.Fprintf(&b, "| %s |", name)
-		for i, c := range all {
-			if c.lane == lane {
-				fmt.Fprintf(&b, " %s |", value(outcomes[i]))
+func aims() []aim {
+	return []aim{
+		{"stream lane above its SQS requests, 50 messages a second and worker, dollars per million", 0.04, above(50), false},
+		{"stream lane above its SQS requests, 500 messages a second and worker, dollars per million", 0.005, above(500), false},
+		{"steps lane, transitions a message, full batches of 10", 0.6, func(t *testing.T) float64 {
+			c := cell{load: load{lane: "steps", rate: 60, takes: short, workers: 1, places: 1, batch: 10}, warm: 2 * time.Minute, over: 5 * time.Minute, fleets: 1, whole: 60}
+			return c.meter(t).Transitions
+		}, true},
+	}
+}
+
+// near says that what was metered now is what stands in the record.
+func near(t *testing.T, metered, stands float64) {
+	t.Helper()
+	assert.InEpsilon(t, metered, stands, 0.1, "make costs")
+}
+
+// What was promised of the costs holds: metered now where that is quick, and with
+// -update, otherwise as it was recorded.
+func TestAims(t *testing.T) {
+	for _, a := range aims() {
+		t.Run(a.name, func(t *testing.T) {
+			if *update || a.quick {
+				metered := a.of(t)
+				if *update {
+					keep(t, func(r *record) { r.Aims[a.name] = metered })
+				}
+				near(t, metered, readRecord(t).Aims[a.name])
+			}
+			assert.LessOrEqual(t, readRecord(t).Aims[a.name], a.most)
+		})
+	}
+}
+
+// An idle fleet's month is metered whole with -update.
+func TestIdle(t *testing.T) {
+	if *update {
+		rows, _ := idleLines(idle(t, monthly))
+		keep(t, func(r *record) { r.Idle = rows })
+	}
+	_, dollars := idleLines(idle(t, daily))
+	stands := 0.0
+	for _, l := range readRecord(t).Idle {
+		stands += l.Dollars
+	}
+	near(t, dollars, stands)
+	assert.Less(t, stands, 0.50)
+}
+
+// What the record says of a cell is what the machines are billed.
+func TestCells(t *testing.T) {
+	for _, takes := range []time.Duration{short, long} {
+		for _, lane := range lanes {
+			for _, rate := range rates {
+				t.Run(key(lane, rate, takes), func(t *testing.T) {
+					if !*update && rate >= 1 {
+						_, ok := readRecord(t).Cells[key(lane, rate, takes)]
+						assert.True(t, ok, "make costs")
+						return
+					}
+					c := planned(t, lane, rate, takes)
+					metered, same := readRecord(t).Cells[key(lane, 50, takes)], rate > 50 && c.whole/float64(c.fleets) <= 50
+					if same {
+						metered.Rate, metered.Fleets = c.whole, c.fleets
+					} else {
+						metered = c.meter(t)
+					}
+					if *update {
+						keep(t, func(r *record) { r.Cells[key(lane, rate, takes)] = metered })
+					}
+					near(t, metered.Fleet, readRecord(t).Cells[key(lane, rate, takes)].Fleet)
+				})
 			}
 		}
-		b.WriteString("\n")
 	}
-	for _, lane := range []string{"stream", "steps"} {
-		row("**"+lane+" lane**", lane, func(o outcome) string { return amount(o.fleet) })
-		row("of it SQS requests", lane, func(o outcome) string { return amount(o.requests) })
-	}
-	row("event source mapping", "stream", func(o outcome) string { return amount(o.mapping) })
-	row("the same, provisioned mode", "stream", func(o outcome) string { return amount(o.provisioned) })
-	row("Pipes", "stream", func(o outcome) string { return amount(o.pipes) + " to " + amount(o.pipesMost) })
-	row("the handlers themselves", "stream", func(o outcome) string { return amount(o.handlers) })
-	return b.String()
 }
 
-func idleTable(m metered) string {
-	rows, dollars := idleLines(m)
-	var b strings.Builder
-	b.WriteString("| an idle fleet, 30 days | | dollars |\n|---|---:|---:|\n")
-	for _, r := range rows {
-		fmt.Fprintf(&b, "| %s | %.4g %s | %.4f |\n", r.Name, r.Quantity, r.Unit, r.Dollars)
-	}
-	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n", dollars)
-	return b.String()
-}
-
-// The tables say what the machines are billed. All of them are metered with
-// -update; otherwise those that are quick, which must be what stands there.
-func TestCosts(t *testing.T) {
-	m := idle(t, 24*time.Hour)
-	_, ticks := idleLines(m)
-	all := cells()
-	outcomes := make([]outcome, len(all))
-	for i, c := range all {
-		if *update || c.cheap() {
-			outcomes[i] = c.meter(t)
-		}
-	}
+// The tables show the record.
+func TestTables(t *testing.T) {
+	short, long := readRecord(t).show()
 	if *update {
-		write(t, readme, table(all, outcomes))
-		write(t, page, table(all, outcomes)+"\n"+idleTable(m))
+		write(t, readme, short)
+		write(t, page, long)
 	}
 	_, stands, _ := document(t, readme)
-	_, also, _ := document(t, page)
-	assert.True(t, strings.HasPrefix(also, stands), "%s and %s show two tables: make costs", readme, page)
-	for i, c := range all {
-		if !c.cheap() {
-			continue
-		}
-		name := "| **" + c.lane + " lane** |"
-		_, row, ok := strings.Cut(stands, name)
-		require.True(t, ok, name)
-		var dollars float64
-		_, err := fmt.Sscanf(row, "%f", &dollars)
-		require.NoError(t, err, row)
-		assert.InEpsilon(t, outcomes[i].fleet, dollars, 0.1, "%s: make costs", c.load)
-	}
-	assert.Less(t, ticks, 0.50, "an idle fleet")
-	for i, c := range all {
-		if *update && c.rate == 50 && c.lane == "stream" {
-			assert.LessOrEqual(t, outcomes[i].fleet-outcomes[i].requests, 0.04, "the stream lane above its SQS requests")
-		}
-	}
+	assert.Equal(t, short, stands, "%s: make costs", readme)
+	_, stands, _ = document(t, page)
+	assert.Equal(t, long, stands, "%s: make costs", page)
 }

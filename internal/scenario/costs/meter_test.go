@@ -67,11 +67,13 @@ func (m metered) perMillion(parts ...meter.Part) float64 {
 	return m.bill.Of(parts...).Dollars() / float64(m.messages) * 1e6
 }
 
-// run meters a fleet for so long, after a while in which its workers start.
-func (l load) run(t *testing.T, warm, window time.Duration) (m metered) {
+// run meters a fleet for so long, after a quiet time in which workers that stay
+// start and a while in which they get warm.
+func (l load) run(t *testing.T, quiet, warm, window time.Duration) (m metered) {
 	synctest.Test(t, func(t *testing.T) {
 		f := l.start(t)
 		defer f.Close()
+		time.Sleep(quiet)
 		ended := make(chan struct{})
 		var producing sync.WaitGroup
 		if l.rate > 0 {

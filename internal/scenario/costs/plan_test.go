@@ -25,7 +25,7 @@ func TestThePlanAgreesWithTheMeter(t *testing.T) {
 		{lane: "steps", rate: 5, takes: short, workers: 1, places: 1, batch: 10},
 	} {
 		t.Run(l.String(), func(t *testing.T) {
-			m := l.run(t, 3*time.Minute, window)
+			m := l.run(t, 0, 3*time.Minute, window)
 			model := l.simulated(t, window)
 			metered := map[string]float64{}
 			for _, s := range m.bill.Of(meter.Fleet).Services() {
