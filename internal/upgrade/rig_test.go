@@ -254,12 +254,13 @@ func (f *fleet) begun() int {
 	return len(f.tasks)
 }
 
-// send sends ten messages each time and wakes the fleet, until the context ends: so
-// ticks meet every moment of a change.
+// send sends ten messages each time, until the context ends. It wakes the fleet each
+// second: so ticks meet every moment of a change.
 func (f *fleet) send(ctx context.Context, every time.Duration) error {
 	url := f.stack.Output("QueueUrl")
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
+	var woken time.Time
 	for {
 		in := &sqs.SendMessageBatchInput{QueueUrl: &url}
 		for i := range 10 {
@@ -277,8 +278,11 @@ func (f *fleet) send(ctx context.Context, every time.Duration) error {
 			f.sent[*e.MessageId]++
 		}
 		f.mu.Unlock()
-		if err := f.wake(context.WithoutCancel(ctx)); err != nil {
-			return err
+		if time.Since(woken) > time.Second {
+			if err := f.wake(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
+			woken = time.Now()
 		}
 		select {
 		case <-ctx.Done():

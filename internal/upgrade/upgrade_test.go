@@ -28,7 +28,7 @@ func TestThereAndBack(t *testing.T) {
 			takes, every time.Duration
 			parameters   map[string]string
 		}{
-			"stream": {300 * time.Millisecond, time.Second, map[string]string{"Lane": "stream"}},
+			"stream": {500 * time.Millisecond, 150 * time.Millisecond, map[string]string{"Lane": "stream"}},
 			"steps":  {500 * time.Millisecond, 2 * time.Second, map[string]string{"Lane": "steps", "Parallelism": "1", "MaxConcurrency": "2", "BatchSize": "5"}},
 		} {
 			t.Run(name, func(t *testing.T) {
