@@ -178,7 +178,11 @@ func printPlan(w io.Writer, p sim.Plan, asked time.Duration) error {
 	}
 	fmt.Fprintln(t, "\nA MONTH\tDOLLARS\tOF")
 	for _, l := range p.Lines {
-		fmt.Fprintf(t, "%s\t%.2f\t%s %s\n", l.Name, l.Dollars, thousands(int(l.Quantity)), l.Unit)
+		quantity := thousands(int(l.Quantity))
+		if l.Quantity < 10 {
+			quantity = fmt.Sprintf("%.2g", l.Quantity)
+		}
+		fmt.Fprintf(t, "%s\t%.2f\t%s %s\n", l.Name, l.Dollars, quantity, l.Unit)
 	}
 	fmt.Fprintf(t, "all\t%.2f\n", p.Dollars)
 	if err := t.Flush(); err != nil {

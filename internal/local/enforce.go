@@ -91,7 +91,7 @@ func (r *Runtime) functionsRole(p api.Provider) api.Provider {
 			TracingConfig struct{ Mode string }
 		}
 		// What else is wrong with them is for the provider to say.
-		if json.Unmarshal(properties, &given) != nil || r.options.IAM.Off {
+		if readable := json.Unmarshal(properties, &given) == nil; !readable || r.options.IAM.Off {
 			return nil
 		}
 		return r.access.Function(given.Role, given.TracingConfig.Mode == "Active")
