@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/musterq/muster/internal/local"
+	"github.com/musterq/muster/internal/local/access"
 	"github.com/musterq/muster/internal/local/lambda"
 )
 
@@ -52,7 +53,7 @@ func upEmpty(ctx context.Context, s *streams, o *upOptions) error {
 	if err != nil {
 		return err
 	}
-	options := local.Options{Listen: o.listen}
+	options := local.Options{Listen: o.listen, IAM: access.Options{Denied: denials(s.err)}}
 	if o.handlers.logs {
 		options.Lambda.Logs = func(function, _ string, line []byte) { s.showLog(function, line) }
 	}
@@ -75,6 +76,7 @@ func upEmpty(ctx context.Context, s *streams, o *upOptions) error {
 	case <-s.interrupts:
 	case <-ctx.Done():
 	}
+	fmt.Fprintln(s.err, costOf(runtime, 0))
 	return runtime.Close()
 }
 
