@@ -74,6 +74,18 @@ func referred(n *yaml.Node) []string {
 	return names
 }
 
+// conditions are those that a node chooses by.
+func conditions(n *yaml.Node) []string {
+	var names []string
+	if n.Tag == "!If" {
+		names = append(names, n.Content[0].Value)
+	}
+	for _, child := range n.Content {
+		names = append(names, conditions(child)...)
+	}
+	return names
+}
+
 // A setting that a pinned function has and that makes no new version of it would
 // never be used.
 func TestEverySettingMakesVersions(t *testing.T) {
@@ -89,7 +101,14 @@ func TestEverySettingMakesVersions(t *testing.T) {
 		pinned++
 		assert.Contains(t, flat(&version.Properties), "Settings.StateMachineRevisionId", id)
 		assert.Contains(t, flat(members(&r.Properties)["Description"]), "Settings.StateMachineRevisionId", "Lambda publishes no version of a function that is the same: "+id)
-		for _, name := range referred(&r.Properties) {
+		names := referred(&r.Properties)
+		for _, condition := range conditions(&r.Properties) {
+			if condition != "IsPinned" { // the version is there or not
+				decides := parsed.Conditions[condition]
+				names = append(names, referred(&decides)...)
+			}
+		}
+		for _, name := range names {
 			if _, parameter := parsed.Parameters[name]; parameter {
 				assert.Contains(t, known, name, id)
 			}

@@ -35,7 +35,8 @@ type template struct {
 			} `yaml:"ParameterGroups"`
 		} `yaml:"AWS::CloudFormation::Interface"`
 	} `yaml:"Metadata"`
-	Resources map[string]resource `yaml:"Resources"`
+	Conditions map[string]yaml.Node `yaml:"Conditions"`
+	Resources  map[string]resource  `yaml:"Resources"`
 }
 
 type resource struct {
