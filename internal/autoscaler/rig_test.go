@@ -158,9 +158,15 @@ func (r *rig) send(n int) {
 // tick runs a tick.
 func (r *rig) tick(trigger string) (autoscaler.Output, error) {
 	r.Helper()
+	return r.tickAs("arn:tick", trigger)
+}
+
+// tickAs runs a tick of an execution.
+func (r *rig) tickAs(execution, trigger string) (autoscaler.Output, error) {
+	r.Helper()
 	a, err := autoscaler.New(r.runtime.Config(), r.config)
 	require.NoError(r, err)
-	return a.Tick(r.Context(), autoscaler.Input{Tick: "arn:tick", Trigger: json.RawMessage(trigger)})
+	return a.Tick(r.Context(), autoscaler.Input{Tick: execution, Trigger: json.RawMessage(trigger)})
 }
 
 // ticks runs a tick that must succeed.

@@ -25,7 +25,7 @@ func (a *Autoscaler) coalesce(ctx context.Context, in Input) (seenTo bool) {
 	if err != nil {
 		return false
 	}
-	at, mine, err := a.registry.TakeTurn(ctx, time.Now(), stormGap)
+	at, mine, err := a.registry.TakeTurn(ctx, in.Tick, time.Now(), stormGap)
 	switch {
 	case err != nil:
 		return false

@@ -28,7 +28,7 @@ func TestAStormOfDeaths(t *testing.T) {
 		var all sync.WaitGroup
 		for _, w := range workers {
 			all.Go(func() {
-				out, err := r.tick(event(w.Holder, "FAILED", ""))
+				out, err := r.tickAs("arn:"+w.Holder, event(w.Holder, "FAILED", ""))
 				assert.NoError(r, err)
 				assert.NotNil(r, out.Starts)
 			})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/guregu/dynamo/v2"
 )
 
@@ -18,17 +17,17 @@ type turn struct {
 	Fleet string `dynamo:"Fleet,hash"`
 	Item  string `dynamo:"Item,range"`
 	Next  Instant
-	// By is who took it: a writer's token, so that one's own write is known whose
-	// reply was lost.
+	// By is who took it, so that one's own write is known: whose reply was lost, or
+	// of a try that died since.
 	By string
 }
 
 // TakeTurn is for a tick that an execution's death woke, once it has kept what it
 // knows of it: of those within gap the first runs at once, one more when gap is
 // over, and all others need not run, for that one comes after them. It says when
-// the next one runs, and whether it is this tick's.
-func (r *Registry) TakeTurn(ctx context.Context, now time.Time, gap time.Duration) (at time.Time, mine bool, err error) {
-	by := uuid.NewString()
+// the next one runs, and whether it is this tick's. by names the tick: one that is
+// tried again after it died still has the turn that it took.
+func (r *Registry) TakeTurn(ctx context.Context, by string, now time.Time, gap time.Duration) (at time.Time, mine bool, err error) {
 	first := r.takeTurn(by, now).If("attribute_not_exists($) OR $ < ?", "Next", "Next", At(now.Add(-gap)))
 	seen, mine, err := r.tookTurn(ctx, first, by)
 	if err != nil || mine || seen.After(now) {
