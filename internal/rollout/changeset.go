@@ -194,9 +194,13 @@ func (s *ChangeSet) Discard(ctx context.Context) error {
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
 func (s *ChangeSet) Apply(ctx context.Context, tell func(Event)) (*Stack, error) {
 	// What a change made that failed holds nothing yet: it need not stay.
-	in := &cloudformation.ExecuteChangeSetInput{ChangeSetName: &s.ID, RetainExceptOnCreate: aws.Bool(true)}
+	in := &cloudformation.ExecuteChangeSetInput{ChangeSetName: &s.ID, RetainExceptOnCreate: aws.Bool(true), ClientRequestToken: aws.String("muster-" + uuid.NewString())}
 	if _, err := s.client.API.ExecuteChangeSet(ctx, in); err != nil {
 		return nil, fmt.Errorf("change the stack %s: %w", s.Stack, err)
 	}
-	return s.client.follow(ctx, s.Stack, s.before, tell)
+	stack, err := s.client.follow(ctx, s.Stack, s.before, tell)
+	if err == nil && stack == nil {
+		err = fmt.Errorf("the stack %s was deleted by somebody while it was changed", s.Stack)
+	}
+	return stack, err
 }

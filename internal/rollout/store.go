@@ -3,6 +3,8 @@ package rollout
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,17 +96,22 @@ func (s *Store) close(ctx context.Context) error {
 }
 
 // Put uploads a file unless it is there: what is named by its content never
-// changes. It says whether it did.
+// changes. It says whether it did. S3 has verified the SHA-256 that an object was
+// put with: one of the same name that is anything else is not taken for the file.
+//
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 func (s *Store) Put(ctx context.Context, f bundle.File) (uploaded bool, err error) {
-	out, err := s.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.Bucket, Key: &f.Key, ExpectedBucketOwner: &s.Account})
-	if err == nil && aws.ToInt64(out.ContentLength) == int64(len(f.Data)) {
+	digest := sha256.Sum256(f.Data)
+	sum := base64.StdEncoding.EncodeToString(digest[:])
+	out, err := s.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.Bucket, Key: &f.Key, ChecksumMode: types.ChecksumModeEnabled, ExpectedBucketOwner: &s.Account})
+	if err == nil && aws.ToString(out.ChecksumSHA256) == sum {
 		return false, nil
 	}
 	if code := status(err); err != nil && code != http.StatusNotFound && code != http.StatusForbidden {
 		// Without s3:ListBucket S3 says 403 of what is not there.
 		return false, fmt.Errorf("look for s3://%s/%s: %w", s.Bucket, f.Key, err)
 	}
-	_, err = s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: &f.Key, Body: bytes.NewReader(f.Data), ExpectedBucketOwner: &s.Account})
+	_, err = s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: &f.Key, Body: bytes.NewReader(f.Data), ChecksumSHA256: &sum, ExpectedBucketOwner: &s.Account})
 	if err != nil {
 		return false, fmt.Errorf("upload s3://%s/%s: %w", s.Bucket, f.Key, err)
 	}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -34,6 +35,15 @@ func TestStore(t *testing.T) {
 	uploaded, err := s.Put(t.Context(), f)
 	require.NoError(t, err)
 	assert.True(t, uploaded)
+	uploaded, err = s.Put(t.Context(), f)
+	require.NoError(t, err)
+	assert.False(t, uploaded)
+	planted := bundle.File{Key: f.Key, Data: []byte("pit")}
+	_, err = s.s3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &s.Bucket, Key: &planted.Key, Body: bytes.NewReader(planted.Data)})
+	require.NoError(t, err)
+	uploaded, err = s.Put(t.Context(), f)
+	require.NoError(t, err)
+	assert.True(t, uploaded, "another object of that name and length")
 	uploaded, err = s.Put(t.Context(), f)
 	require.NoError(t, err)
 	assert.False(t, uploaded)
