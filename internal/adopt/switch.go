@@ -61,6 +61,8 @@ type Situation struct {
 	Others []Mapping `json:"others"`
 	// Workers of the fleet that are not home.
 	Workers int `json:"workers"`
+	// Kept are messages of long tasks that are in no queue: ticks bring them back.
+	Kept int `json:"kept"`
 	// Paused says who paused the fleet. Empty if nobody did.
 	Paused string `json:"paused"`
 
@@ -108,13 +110,16 @@ func (s *Switch) Steps(at *Situation, on bool) []string {
 		add(!at.Enabled, "set Enabled of the fleet %s to true, by a stack update", at.Fleet)
 		return append(steps, "wake the autoscaler")
 	}
-	add((at.Enabled || at.Workers > 0) && at.Paused == "", "pause the fleet %s", at.Fleet)
-	add(at.Enabled || at.Workers > 0, "wait until its workers have finished what they hold and gone home")
+	add(at.busy() && at.Paused == "", "pause the fleet %s", at.Fleet)
+	add(at.busy(), "wait until its workers have finished what they hold and gone home")
 	add(at.Enabled, "set Enabled of the fleet %s to false, by a stack update", at.Fleet)
 	add(at.Mapping.State != stateEnabled, "switch the event source mapping %s on, and wait until it is Enabled", at.Mapping.UUID)
-	add(at.ours || at.Paused == "" && (at.Enabled || at.Workers > 0), "end the pause of the fleet, which is off")
+	add(at.ours || at.Paused == "" && at.busy(), "end the pause of the fleet, which is off")
 	return steps
 }
+
+// busy says whether the fleet has, or may get, what it must hand back first.
+func (at *Situation) busy() bool { return at.Enabled || at.Workers+at.Kept > 0 }
 
 // look reads the registry anew.
 func (at *Situation) look(ctx context.Context) error {
@@ -123,6 +128,9 @@ func (at *Situation) look(ctx context.Context) error {
 		return err
 	}
 	at.Workers = len(snapshot.Workers)
+	if at.Kept, err = at.registry.Kept(ctx); err != nil {
+		return err
+	}
 	controls, err := at.registry.Controls(ctx)
 	if err != nil {
 		return err
@@ -238,7 +246,7 @@ func (s *Switch) Back(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if at.Enabled || at.Workers > 0 {
+	if at.busy() {
 		if err := s.empty(ctx, at); err != nil {
 			return err
 		}
@@ -260,7 +268,7 @@ func (s *Switch) Back(ctx context.Context) error {
 	return at.registry.Resume(ctx, registry.Directive{Who: s.Who, Why: pauseReason, At: registry.At(time.Now())})
 }
 
-// empty sends all workers home and waits for them.
+// empty sends all workers home and waits for them, and for what they kept.
 func (s *Switch) empty(ctx context.Context, at *Situation) error {
 	if at.Paused == "" {
 		if err := at.registry.Pause(ctx, registry.Directive{Who: s.Who, Why: pauseReason, At: registry.At(time.Now())}); err != nil {
@@ -275,7 +283,7 @@ func (s *Switch) empty(ctx context.Context, at *Situation) error {
 	if err := s.wake(ctx); err != nil {
 		return err
 	}
-	left := -1
+	left := ""
 	return s.until(ctx, func() (bool, error) {
 		if err := at.look(ctx); err != nil {
 			return false, err
@@ -283,11 +291,15 @@ func (s *Switch) empty(ctx context.Context, at *Situation) error {
 		if at.Paused == "" {
 			return false, fmt.Errorf("the fleet %s was resumed by somebody while its workers were sent home: run the command again", s.Fleet)
 		}
-		if at.Workers != left {
-			left = at.Workers
-			s.tell("%d workers are not home yet", left)
+		now := fmt.Sprintf("%d workers are not home yet", at.Workers)
+		if at.Kept > 0 {
+			now += fmt.Sprintf(", and %d messages of long tasks are not back in the queue", at.Kept)
 		}
-		return left == 0, nil
+		if now != left {
+			left = now
+			s.tell("%s", left)
+		}
+		return at.Workers+at.Kept == 0, nil
 	})
 }
 

@@ -85,10 +85,19 @@ func (o *destroyOptions) decide(all []*belonging) error {
 	return nil
 }
 
-// remove deletes a belonging. What is gone already is well.
-func (b *belonging) remove(ctx context.Context, cfg aws.Config) error {
+// remove deletes a belonging. What is gone already is well. A queue into which
+// messages came since it was looked at is kept, unless they are deleted too.
+func (b *belonging) remove(ctx context.Context, cfg aws.Config, messages bool) error {
 	switch b.Type {
 	case "AWS::SQS::Queue":
+		q, err := askQueue(ctx, cfg, b.PhysicalID)
+		if err != nil {
+			return err
+		}
+		if b.Messages = q.visible + q.hidden + q.delayed; b.Messages > 0 && !messages {
+			b.delete = false
+			return fmt.Errorf("the queue %s is kept: %s messages have come to it meanwhile", b.PhysicalID, thousands(b.Messages))
+		}
 		if _, err := sqs.NewFromConfig(cfg).DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &b.PhysicalID}); err != nil {
 			return fmt.Errorf("delete the queue %s: %w", b.PhysicalID, err)
 		}
@@ -144,11 +153,12 @@ func (b *belonging) empty(ctx context.Context, client *s3.Client) error {
 	return nil
 }
 
-// awaitHome waits until no worker holds a slot.
+// awaitHome waits until no worker holds a slot, and no message is kept outside of
+// its queue, which only ticks bring back.
 func awaitHome(ctx context.Context, k *shipping, r *registry.Registry, patience time.Duration) error {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
-	last := -1
+	last := ""
 	for {
 		// Workers are told by ticks.
 		k.hurry(ctx)
@@ -156,18 +166,25 @@ func awaitHome(ctx context.Context, k *shipping, r *registry.Registry, patience 
 		if err != nil {
 			return err
 		}
-		left := len(seen.Workers)
+		kept, err := r.Kept(ctx)
+		if err != nil {
+			return err
+		}
+		left := fmt.Sprintf("%d workers are not home", len(seen.Workers))
+		if kept > 0 {
+			left += fmt.Sprintf(", and %d messages of long tasks are not back in their queue", kept)
+		}
 		if left != last {
-			k.say("%d workers are not home yet.", left)
+			k.say("%s yet.", left)
 			last = left
 		}
-		if left == 0 {
+		if len(seen.Workers)+kept == 0 {
 			return nil
 		}
 		select {
 		case <-time.After(tickPause(k.cfg)):
 		case <-deadline.C:
-			return fmt.Errorf("fleet %s: after %s %d workers are not home", k.name, patience, left)
+			return fmt.Errorf("fleet %s: after %s %s", k.name, patience, left)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -146,7 +146,7 @@ func (o *destroyOptions) cleanUp(ctx context.Context, s *streams, k *shipping, d
 	for _, b := range all {
 		var err error
 		if b.delete {
-			err = b.remove(ctx, k.cfg)
+			err = b.remove(ctx, k.cfg, o.deleteMessages)
 		}
 		switch {
 		case err != nil:

@@ -129,6 +129,19 @@ func (r *Registry) Holds(ctx context.Context) ([]Hold, error) {
 	return holds, nil
 }
 
+// Kept is how many messages are here and no longer in their queue: without ticks
+// they never come back.
+func (r *Registry) Kept(ctx context.Context) (int, error) {
+	holds, err := r.Holds(ctx)
+	kept := 0
+	for _, h := range holds {
+		if h.Kept {
+			kept++
+		}
+	}
+	return kept, err
+}
+
 // Worker reads a worker's item. False if its slot is free.
 func (r *Registry) Worker(ctx context.Context, id string) (w Worker, found bool, err error) {
 	err = r.table.Get("Fleet", r.fleet).Range("Item", dynamo.Equal, workerPrefix+id).Consistent(true).One(ctx, &w)

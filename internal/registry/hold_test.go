@@ -52,6 +52,26 @@ func (r *rig) place(h registry.Hold) {
 	require.NoError(r, err)
 }
 
+// What is kept is counted: it is nowhere else.
+func TestKept(t *testing.T) {
+	inBubble(t, local.Options{}, func(r *rig) {
+		count := func(want int) {
+			r.Helper()
+			n, err := r.Kept(r.Context())
+			require.NoError(r, err)
+			assert.Equal(r, want, n)
+		}
+		count(0)
+		r.place(held())
+		count(0)
+		h, err := r.KeepHold(r.Context(), held())
+		require.NoError(r, err)
+		count(1)
+		require.NoError(r, r.EndHold(r.Context(), h))
+		count(0)
+	})
+}
+
 // TestHoldWrites runs each conditional write of a hold, and those that happen
 // once more with their reply lost.
 func TestHoldWrites(t *testing.T) {

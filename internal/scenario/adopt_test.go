@@ -19,6 +19,7 @@ import (
 	"github.com/musterq/muster/internal/adopt"
 	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/message"
+	"github.com/musterq/muster/internal/registry"
 	"github.com/musterq/muster/internal/scenario"
 )
 
@@ -234,4 +235,28 @@ func TestAdoptTurnsBackHalfWay(t *testing.T) {
 			assert.NotZero(t, a.byFleet.Load())
 		})
 	}
+}
+
+// A message of a long task that waits for its next try is in no queue: only ticks
+// bring it back, also those of a fleet that was off.
+func TestAdoptLeavesNoMessageBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := startAdoption(t, 1)
+		defer a.close()
+		_, err := a.Registry.TakeHold(t.Context(), registry.Hold{
+			Item: "m", Worker: "gone", Execution: "worker-gone-1", Seq: 1, Request: "request-1", ReceiptHandle: "handle", Object: "held/jobs/m", Kept: true,
+			Due: time.Now().Add(30 * time.Minute).UnixMilli(), Received: time.Now().UnixMilli(), Receives: 1,
+		}, registry.Hold{})
+		require.NoError(t, err)
+		assert.Equal(t, 1, a.look().Kept)
+		began := time.Now()
+		require.NoError(t, a.switcher().Back(t.Context()))
+		assert.Greater(t, time.Since(began), 10*time.Minute)
+		at := a.look()
+		assert.Zero(t, at.Kept)
+		assert.False(t, at.Enabled)
+		assert.Empty(t, at.Paused)
+		assert.Equal(t, "Enabled", at.Mapping.State)
+		a.end()
+	})
 }
