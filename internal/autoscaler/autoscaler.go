@@ -252,7 +252,7 @@ func (a *Autoscaler) try(ctx context.Context, in Input, depth queue.Depth, gate 
 	if err := t.tend(ctx); err != nil {
 		t.notes += "; held messages: " + registry.Shorten(err.Error())
 	}
-	if err := t.remember(ctx, decision.Memory); err != nil {
+	if err := t.remember(ctx, observed, decision.Memory); err != nil {
 		t.notes += "; " + registry.Shorten(err.Error())
 	}
 	out := Output{

@@ -2,6 +2,7 @@ package autoscaler_test
 
 import (
 	"encoding/json"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/musterq/muster/internal/autoscaler"
 	"github.com/musterq/muster/internal/fleet"
 	"github.com/musterq/muster/internal/handler"
+	"github.com/musterq/muster/internal/local/api"
 	"github.com/musterq/muster/internal/registry"
 	"github.com/musterq/muster/internal/scale"
 )
@@ -55,6 +57,53 @@ func TestATickReckonsWhatWasSpent(t *testing.T) {
 		assert.InDelta(r, spent, r.bill().Dollars, 0.0001)
 		assert.Empty(r, r.snapshot().Workers)
 	})
+}
+
+// What a worker used whose slot is freed stays on the bill: when another tick writes
+// its own first, which saw the slot taken or freed, and when a reply is lost.
+func TestWhatADeadWorkerUsedStaysOnTheBill(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault api.Fault
+		// other is when another tick runs. 0 for none.
+		other time.Duration
+	}{
+		"another tick is quicker to write":  {api.Fault{Kind: api.Delay, For: 10 * time.Second}, time.Second},
+		"another tick writes when it wrote": {api.Fault{Kind: api.DelayReply, For: 10 * time.Second}, time.Second},
+		"a reply is lost":                   {api.Fault{Kind: api.LoseReply}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.config.PumpMemory = 512
+				r.ticks(scheduled)
+				died := slot("a")
+				died.ReservedAt, died.ReportedAt = registry.At(time.Now()), registry.At(time.Now())
+				r.hold(registry.Control{}, died)
+				time.Sleep(time.Hour)
+				_, err := r.registry.MarkEnded(r.Context(), died, time.Now().Add(time.Second).UnixMilli())
+				require.NoError(r, err)
+				r.ticks(scheduled)
+				spent := r.bill().Dollars
+				require.Greater(r, spent, 0.02)
+				time.Sleep(time.Minute)
+
+				c.fault.Operation, c.fault.Times = "UpdateItem", 1
+				r.runtime.Router.Faults.Add(c.fault)
+				var all sync.WaitGroup
+				all.Go(func() {
+					_, err := r.tick(scheduled)
+					assert.NoError(r, err)
+				})
+				if c.other > 0 {
+					time.Sleep(c.other)
+					r.ticks(scheduled)
+				}
+				all.Wait()
+				require.Empty(r, r.snapshot().Workers)
+				r.ticks(scheduled)
+				assert.InDelta(r, spent, r.bill().Dollars, 0.001)
+			})
+		})
+	}
 }
 
 func TestABudgetThatIsSpent(t *testing.T) {

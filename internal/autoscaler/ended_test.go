@@ -194,7 +194,8 @@ func TestADeathIsCountedOnce(t *testing.T) {
 		deaths := func() int { return r.snapshot().Control.Deaths }
 		r.ticks(event("worker-a-1", "FAILED", ""))
 		assert.Equal(r, 1, deaths())
-		r.ticks(event("worker-a-1", "FAILED", ""))
+		_, err := r.tickAs("arn:again", event("worker-a-1", "FAILED", ""))
+		require.NoError(r, err)
 		assert.Equal(r, 1, deaths(), "the event came twice")
 		r.ticks(scheduled)
 		assert.Equal(r, 1, deaths())

@@ -51,15 +51,31 @@ func (t *tick) recall(ctx context.Context, o *scale.Observation) error {
 }
 
 // remember keeps what the next tick should know. Where another tick was quicker it
-// has: what both saw is counted once.
-func (t *tick) remember(ctx context.Context, m scale.Memory) error {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("write the tick's memory: %w", err)
+// has: what both saw is counted once. But what the workers had used whose slots this
+// tick freed is counted nowhere else: that goes on the bill that is there.
+func (t *tick) remember(ctx context.Context, o scale.Observation, m scale.Memory) error {
+	read := t.recalled
+	for range tries {
+		text, err := json.Marshal(m)
+		if err != nil {
+			return fmt.Errorf("write the tick's memory: %w", err)
+		}
+		err = t.registry.Remember(ctx, read, string(text))
+		if !errors.Is(err, registry.ErrMoved) {
+			return err
+		}
+		tally, err := t.registry.Tally(ctx)
+		if err != nil {
+			return err
+		}
+		if len(t.free) == 0 || tally.Memory == string(text) {
+			return nil
+		}
+		var now scale.Memory
+		if err := json.Unmarshal([]byte(tally.Memory), &now); err != nil {
+			return fmt.Errorf("read another tick's memory: %w", err)
+		}
+		read, m = tally.Memory, now.Charged(o, t.policy.Rates)
 	}
-	err = t.registry.Remember(ctx, t.recalled, string(text))
-	if errors.Is(err, registry.ErrMoved) {
-		return nil
-	}
-	return err
+	return registry.ErrMoved
 }

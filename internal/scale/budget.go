@@ -76,6 +76,16 @@ func (m *Memory) charge(o Observation, r Rates) {
 	m.Bill.Counted = o.Usage.Sub(o.Leaving)
 }
 
+// Charged is the memory with what was used on the bill, and nothing else of what
+// was observed: for a tick that comes after another which saw the same.
+func (m Memory) Charged(o Observation, r Rates) Memory {
+	if o.Now.Before(m.At) {
+		o.Now = m.At
+	}
+	m.charge(o, r)
+	return m
+}
+
 // bind lets the budget send all home once it is spent.
 func (b Bill) bind(p *Policy) (over bool) {
 	if p.MonthlyBudget <= 0 || b.Month.IsZero() || b.Dollars < nearly*p.MonthlyBudget {
