@@ -61,6 +61,10 @@ func TestValidateOffline(t *testing.T) {
 		"settings":     {"fleets:\n  orders:\n    parameters:\n" + handler + "      ProcessTimeoutSeconds: 800\n", nil, 2, "error: muster.yaml:2: handlers with time-outs of 13m20s together are too slow for the stream lane"},
 		"a rule":       {"fleets:\n  orders:\n    parameters:\n" + handler + "      ContentBasedDeduplication: true\n", nil, 2, "error: muster.yaml:2: fleet orders: ContentBasedDeduplication is for a FIFO queue."},
 		"another flag": {"fleets:\n  orders:\n    parameters:\n" + handler, []string{"--lane", "fast"}, 2, `error: muster.yaml:2: --lane "fast": Parameter 'Lane' must be one of`},
+		"a boundary": {
+			"fleets:\n  orders:\n    parameters:\n" + handler + "      PermissionsBoundaryArn: arn:aws:iam::123456789012:policy/bound\n", nil, 0,
+			"1 fleet: 0 errors, 0 warnings\n",
+		},
 		"too large": {
 			"fleets:\n  orders:\n    parameters:\n" + handler + "      JobSubnets: [" + strings.TrimSuffix(strings.Repeat("subnet-0123456789abcdef0,", 160), ",") + "]\n", nil, 2,
 			"(AWS::Lambda::Function): InvalidParameterValueException: Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit.\n  Routes, ScaleSchedule and lists are what is long there",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -23,7 +24,9 @@ func unused(string) (lambda.Code, error) {
 
 // rehearse deploys a fleet into an account in memory, and wires its autoscaler
 // with the settings that come out: template, state machines, sizes and settings
-// are held against what AWS allows without asking it.
+// are held against what AWS allows without asking it. A permissions boundary is a
+// policy that this account does not have: the deployment itself tells whether it is
+// there.
 func rehearse(ctx context.Context, h *ships, name, region string, values map[string]string) error {
 	runtime, err := local.Start(local.Options{
 		Account: api.Account{Region: region}, File: definition, Lambda: lambda.Options{Resolve: unused},
@@ -31,6 +34,8 @@ func rehearse(ctx context.Context, h *ships, name, region string, values map[str
 	if err != nil {
 		return fmt.Errorf("start an account to rehearse in: %w", err)
 	}
+	values = maps.Clone(values)
+	delete(values, "PermissionsBoundaryArn")
 	stack, err := runtime.Deploy(ctx, h.template, name, values)
 	if err == nil {
 		assess, found := stack.Resource("AutoscalerFunction")
