@@ -305,7 +305,7 @@ func TestMappingReturnsWhatFailed(t *testing.T) {
 				pass(time.Minute)
 				_, hidden := s.left()
 				assert.Equal(t, c.left, hidden)
-				assert.Equal(t, 1, len(s.batches), "the window gathered one batch")
+				assert.Len(t, s.batches, 1, "the window gathered one batch")
 			})
 		})
 	}

@@ -224,7 +224,7 @@ func (p *poller) gather() ([]*sqsRecord, error) {
 		}
 		batch = append(batch, more...)
 	}
-	return batch, nil
+	return batch, nil //nolint:nilerr // the next gathering hears of an error that lasts
 }
 
 // receive is one call of ReceiveMessage, in the name of the function's role.
