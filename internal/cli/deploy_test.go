@@ -105,7 +105,15 @@ func TestDeploy(t *testing.T) {
 	assert.NotContains(t, f.in(dir, 0, "logs", "mails").stdout.String(), "hello")
 	p = f.in(dir, 2, "logs", "mails", "--function", "x")
 	assert.Contains(t, p.stderr.String(), `no log group of the fleet mails has "x" in its name: there are /aws/`)
-	p = f.in(dir, 0, "destroy", "mails", "--yes", "--delete-table")
+
+	// A fleet that is switched off while its workers are out is told to go home all
+	// the same.
+	write("      MaxConcurrency: 6\n      MinWorkers: 1\n")
+	f.in(dir, 0, "deploy", "--yes")
+	f.muster(0, "wake", "mails")
+	write("      MaxConcurrency: 6\n      MinWorkers: 1\n      Enabled: false\n")
+	f.in(dir, 0, "deploy", "--yes")
+	p = f.in(dir, 0, "destroy", "mails", "--yes", "--delete-table", "--patience", "2m")
 	assert.Contains(t, p.stderr.String(), "0 workers are not home yet.\n")
 	assert.Regexp(t, `^fleet mails is removed\n(  deleted +Table .*\n|  deleted +Bucket .*\n){2}(  kept +\w*Queue .*\n){2}$`, p.stdout.String())
 	p = f.in(dir, 2, "destroy", "mails", "--yes")

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/musterq/muster/internal/registry"
 )
@@ -66,10 +67,25 @@ func (k *shipping) settled(ctx context.Context, patience time.Duration) error {
 // hurry asks for a tick, so that less has to be waited for. Where that is not
 // allowed the schedule does it, which is said once.
 func (k *shipping) hurry(ctx context.Context) {
-	if err := wake(ctx, eventbridge.NewFromConfig(k.cfg), k.name); err != nil && !k.unhurried && ctx.Err() == nil {
+	if err := k.tick(ctx); err != nil && !k.unhurried && ctx.Err() == nil {
 		k.unhurried = true
 		k.say("It waits for scheduled ticks: %v", err)
 	}
+}
+
+// tick asks for a tick: by the event that anybody may send, and where the fleet is
+// not Enabled, so that none of its rules listens, by starting the autoscaler.
+func (k *shipping) tick(ctx context.Context) error {
+	if k.stack == nil || k.stack.Parameters["Enabled"] != "false" {
+		return wake(ctx, eventbridge.NewFromConfig(k.cfg), k.name)
+	}
+	_, err := sfn.NewFromConfig(k.cfg).StartExecution(ctx, &sfn.StartExecutionInput{
+		StateMachineArn: aws.String(k.stack.Output("AutoscalerStateMachineArn")), Input: aws.String("{}"),
+	})
+	if err != nil {
+		return fmt.Errorf("start the autoscaler of %s, which is not Enabled: %w", k.name, err)
+	}
+	return nil
 }
 
 // tickPause is how long to leave an autoscaler alone.
