@@ -83,7 +83,9 @@ var Bugs = []Bug{
 				items, _ := response["Items"].([]any)
 				for _, item := range items {
 					item := item.(map[string]any)
-					if reported, ok := item["ReportedAt"].(map[string]any); ok && silent(reported["S"]) {
+					reported, _ := item["ReportedAt"].(map[string]any)
+					ended, _ := item["Ended"].(map[string]any)
+					if silent(reported["S"]) || ended["BOOL"] == true {
 						item["BusyUntil"] = map[string]any{"N": "0"}
 					}
 				}
