@@ -71,7 +71,7 @@ func (r *rig) waits() string {
 		return nil, err
 	})}))
 	m, err := r.executions.CreateStateMachine(r.Context(), &sfn.CreateStateMachineInput{
-		Name: aws.String("waits"), RoleArn: aws.String("arn:aws:iam::123456789012:role/worker"),
+		Name: aws.String("waits"), RoleArn: aws.String(r.runtime.IAM.Put("worker", []string{"states.amazonaws.com"}, "lambda:InvokeFunction")),
 		Definition: aws.String(`{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","HeartbeatSeconds":300,
 			"Parameters":{"FunctionName":"take","Payload.$":"$$.Task.Token"},"End":true}}}`),
 	})
